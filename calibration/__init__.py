@@ -1,0 +1,1 @@
+"""How we know: from measured data to board files and workload profiles, run from a checkout."""

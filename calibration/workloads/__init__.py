@@ -1,0 +1,1 @@
+"""How the application and network profiles in hw_models/workloads were made."""

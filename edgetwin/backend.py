@@ -1,0 +1,160 @@
+"""The seam: a Policy reads a Reading and returns Knobs, a Backend turns Knobs into a Trace."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol, final, runtime_checkable
+
+from edgetwin.kernel.state import QOS_SHARE
+from hw_models.board import Board, Knobs
+from hw_models.jobs import Job
+from hw_models.trace import Reading, Trace
+
+if TYPE_CHECKING:
+    from edgetwin.scenario import Scenario
+    from edgetwin.simulator import Simulator
+
+JobId = str
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """What became of a request: the knobs that were taken, and why the others were not."""
+
+    accepted: Knobs
+    refused: Mapping[str, str] = field(default_factory=dict)
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobResult:
+    """One job's life: work done and time spent, in all and below its target.
+
+    end_s is None while it runs. work counts instructions, samples or steps.
+    """
+
+    id: JobId
+    title: str
+    start_s: float
+    end_s: float | None
+    work: float
+    target: float | None
+    alive_s: float
+    below_s: float
+
+    @property
+    def violated(self) -> bool:
+        """Mean rate over its life below 98 % of its target."""
+        if self.target is None or self.alive_s == 0:
+            return False
+        return self.work / self.alive_s < QOS_SHARE * self.target
+
+
+
+@runtime_checkable
+class Backend(Protocol):
+    """A board that can be driven: simulated, recorded, virtual or real."""
+
+    board: Board
+
+    @property
+    def done(self) -> bool:
+        """True when nothing is left to happen: work finished, record at its end, board off."""
+
+    def reset(self, *, seed: int | None = None, scenario: "Scenario | None" = None) -> Reading:
+        """Start again and return the first reading. None keeps what was given before."""
+
+    def submit(self, job: Job, unit: str | None = None) -> JobId:
+        """Start a job on a unit, or where the backend's own scheduler puts it."""
+
+    def apply(self, knobs: Knobs) -> Applied:
+        """Turn knobs. A name or value the board does not have is a KeyError or ValueError."""
+
+    def advance(self, dt_s: float) -> Trace:
+        """Let dt_s pass; the trace's last reading is taken at its end."""
+
+    def results(self) -> tuple[JobResult, ...]:
+        """The jobs so far, finished ones first."""
+
+    def kpis(self) -> dict[str, float | None]:
+        """Key figures since reset; None for what this backend cannot know."""
+
+    def close(self) -> None:
+        """Leave the board as it was found. Closing twice is fine."""
+
+
+@runtime_checkable
+class Policy(Protocol):
+    """Decides every period_s seconds. A twin is given to oracles only."""
+
+    period_s: float
+
+    def reset(self, board: Board, *, seed: int, twin: "Simulator | None" = None) -> None:
+        """Forget the last run; refuse a board this policy cannot drive with a ValueError."""
+
+    def __call__(self, reading: Reading) -> Knobs:
+        """The knobs to turn now, given what the sensors say."""
+
+
+@final
+class FunctionPolicy:
+    """A plain function Reading -> Knobs as a policy."""
+
+    def __init__(self, function: Callable[[Reading], Knobs], period_s: float = 0.5) -> None:
+        self.function = function
+        self.period_s = period_s
+
+    def reset(self, board: Board, *, seed: int, twin: "Simulator | None" = None) -> None:
+        """A function has nothing to forget."""
+
+    def __call__(self, reading: Reading) -> Knobs:
+        """What the function says."""
+        return self.function(reading)
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResult:
+    """One run: every reading, the jobs' lives, the key figures."""
+
+    trace: Trace
+    jobs: tuple[JobResult, ...]
+    kpis: Mapping[str, float | None]
+
+
+def as_policy(policy: Policy | Callable[[Reading], Knobs]) -> Policy:
+    """A policy as it is, a function wrapped as one."""
+    return policy if isinstance(policy, Policy) else FunctionPolicy(policy)
+
+
+def run(
+    backend: Backend,
+    policy: Policy | Callable[[Reading], Knobs],
+    *,
+    duration_s: float,
+    seed: int = 0,
+    scenario: "Scenario | None" = None,
+    twin: "Simulator | None" = None,
+    watch: Callable[[Reading], None] | None = None,
+) -> RunResult:
+    """Run a policy on a backend until duration_s has passed or the backend is done.
+
+    watch is called with every reading (progress, live views). ValueError for a duration that is
+    not positive. The backend is not closed.
+    """
+    if not duration_s > 0:
+        raise ValueError(f"duration is {duration_s} s; it must be positive.")
+    policy = as_policy(policy)
+    reading = backend.reset(seed=seed, scenario=scenario)
+    policy.reset(backend.board, seed=seed, twin=twin)
+    start_s, traces = reading.t_s, [Trace.from_readings([reading])]
+    while (left_s := start_s + duration_s - reading.t_s) > 1e-9 and not backend.done:
+        backend.apply(policy(reading))
+        traces.append(backend.advance(min(policy.period_s, left_s)))
+        reading = traces[-1].last
+        if watch:
+            watch(reading)
+    meta = {"board": backend.board.name, "source": "edgetwin"}
+    trace = Trace.concat(traces)
+    whole = Trace.from_readings(trace, meta)
+    return RunResult(trace=whole, jobs=backend.results(), kpis=backend.kpis())

@@ -1,0 +1,212 @@
+"""What follows from placement and clocks alone: rates, utilisation, traffic, power.
+
+Everything here is constant between two events and computed once for each.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from edgetwin.kernel.state import NEVER
+from hw_models.compiled import jit
+from hw_models.lowering import UNITS
+from hw_models.performance import (
+    ACTIVITY,
+    BYTES,
+    COMPUTE,
+    IDLE,
+    KIND_COLUMNS,
+    L2D,
+    LAUNCH,
+    MEMORY,
+    STALL,
+    contention,
+    roof_s,
+)
+from hw_models.power import switching_w
+from hw_models.thermal import heat_inputs
+
+
+@jit
+def refresh(s: Any, b: Any, table: Any) -> None:
+    """Recompute every input of the physics after something has changed."""
+    s.dirty = 0
+    s.calm = 0
+    s.steady = 0
+    _rates(s, b, table)
+    _power(s, b)
+    _heat_inputs(s, b)
+    _next_events(s)
+
+
+@jit
+def _rates(s: Any, b: Any, table: Any) -> None:
+    """Work rate of every job, utilisation and activity of every unit, memory traffic."""
+    on_unit = np.zeros(UNITS)
+    for j in range(s.slots):
+        if s.job_unit[j] >= 0 and s.job_hold_ns[j] <= s.t_ns:
+            on_unit[s.job_unit[j]] += 1.0
+    for u in range(b.units):
+        s.busy[u] = 0.0
+        s.activity[u] = 0.0
+        s.peak_activity[u] = 0.0
+    traffic = _alone(s, b, table, on_unit)
+    s.traffic = 0.0
+    bandwidth = _bandwidth(s, b)
+    for j in range(s.slots):
+        s.job_rate[j] = 0.0
+        s.job_l2d_rate[j] = 0.0
+        if s.job_unit[j] >= 0 and s.job_hold_ns[j] <= s.t_ns:
+            _run(s, b, table, j, on_unit, traffic, bandwidth)
+
+
+@jit
+def _bandwidth(s: Any, b: Any) -> float:
+    """Memory bandwidth at the present memory clock in bytes per second."""
+    d = b.memory_domain
+    if d < 0:
+        return np.inf
+    return b.bytes_per_cycle * b.freq_hz[d, s.level[d]]
+
+
+@jit
+def _alone(s: Any, b: Any, table: Any, on_unit: Any) -> Any:
+    """Bytes per second each job would move without contention, (slots,)."""
+    traffic = np.zeros(s.slots)
+    for j in range(s.slots):
+        u = s.job_unit[j]
+        if u >= 0 and s.job_hold_ns[j] <= s.t_ns:
+            busy_s, launch_s, _ = _times(s, b, table, j, 1.0)
+            at = 1 + KIND_COLUMNS * b.unit_kind[u]
+            traffic[j] = table[s.job_row[j], at + BYTES] / ((busy_s + launch_s) * on_unit[u])
+    return traffic
+
+
+@jit
+def _times(s: Any, b: Any, table: Any, j: int, crowd: float) -> Any:
+    """Seconds per unit of work of job j: busy on its unit, launching, and computing at peak."""
+    u = s.job_unit[j]
+    k = b.unit_kind[u]
+    row = table[s.job_row[j]]
+    at = 1 + KIND_COLUMNS * k
+    d = b.unit_domain[u]
+    compute_s = row[at + COMPUTE] / b.freq_hz[d, s.level[d]]
+    memory_s = 0.0
+    if row[at + MEMORY] > 0.0 and b.memory_domain >= 0:
+        memory_s = row[at + MEMORY] / b.freq_hz[b.memory_domain, s.level[b.memory_domain]]
+    launch_s = row[at + IDLE]
+    if b.unit_host[u] >= 0:
+        h = b.unit_domain[b.unit_host[u]]
+        launch_s += row[at + LAUNCH] / b.freq_hz[h, s.level[h]]
+    busy_s = roof_s(compute_s, memory_s, b.pnorm[k]) + row[at + STALL] * crowd
+    return busy_s, launch_s, compute_s
+
+
+@jit
+def _run(s: Any, b: Any, table: Any, j: int, on_unit: Any, traffic: Any, bandwidth: float) -> None:
+    """Rate of job j under contention, and what it adds to units and memory."""
+    u = s.job_unit[j]
+    k = b.unit_kind[u]
+    others = 0.0
+    for v in range(b.units):
+        if v != u and on_unit[v] > 0.0 and b.unit_domain[v] == b.unit_domain[u]:
+            others += 1.0
+    moved = 0.0
+    for i in range(s.slots):
+        if i != j:
+            moved += traffic[i]
+    crowd = contention(others, b.corunner_stall[k], moved / bandwidth, b.bandwidth_stall[k])
+    busy_s, launch_s, compute_s = _times(s, b, table, j, crowd)
+    row = table[s.job_row[j]]
+    at = 1 + KIND_COLUMNS * k
+    rate = 1.0 / ((busy_s + launch_s) * on_unit[u])
+    s.job_rate[j] = rate
+    s.job_l2d_rate[j] = rate * row[at + L2D]
+    s.traffic += rate * row[at + BYTES]
+    share = compute_s / busy_s
+    active = row[at + ACTIVITY] * (share + b.stall_activity[k] * (1.0 - share))
+    s.busy[u] += rate * busy_s
+    s.activity[u] += rate * busy_s * active
+    s.peak_activity[u] = max(s.peak_activity[u], active)
+    host = b.unit_host[u]
+    if host >= 0:
+        s.busy[host] = min(1.0, s.busy[host] + rate * launch_s)
+        s.activity[host] = min(1.0, s.activity[host] + rate * launch_s)
+
+
+@jit
+def _power(s: Any, b: Any) -> None:
+    """Switching power and leakage gain of every part, and what peaks add to the mean."""
+    s.peak_extra_w = 0.0
+    for d in range(b.domains):
+        p = b.shared_part[d]
+        if p >= 0:
+            s.activity[p] = _domain_busy(s, b, d)
+    for p in range(b.parts):
+        d = b.part_domain[p]
+        if d < 0:
+            s.power_w[p] = b.constant_w[p]
+            s.gain_w[p] = b.leak_w[p]
+            continue
+        volt = b.volt_v[d, s.level[d]]
+        hz = b.freq_hz[d, s.level[d]]
+        s.power_w[p] = switching_w(b.active_f[p], b.idle_f[p], s.activity[p], volt, hz)
+        s.gain_w[p] = b.leak_w[p] * b.leak_volt[d, s.level[d]]
+        if p < b.units:
+            _unit_power(s, b, p, volt * volt * hz)
+    if b.memory_part >= 0:
+        s.power_w[b.memory_part] += s.traffic * b.energy_per_byte_j
+    if b.fan_part >= 0:
+        s.power_w[b.fan_part] = b.fan_w[s.fan]
+
+
+@jit
+def _unit_power(s: Any, b: Any, u: int, per_farad_w: float) -> None:
+    """A unit switched off draws nothing; an accelerator's peaks exceed its mean."""
+    if s.online[u] == 0:
+        s.power_w[u] = 0.0
+        s.gain_w[u] = 0.0
+    elif b.unit_host[u] >= 0 and s.peak_activity[u] > s.activity[u]:
+        s.peak_extra_w += b.active_f[u] * (s.peak_activity[u] - s.activity[u]) * per_farad_w
+
+
+@jit
+def _domain_busy(s: Any, b: Any, d: int) -> float:
+    """Utilisation of the busiest unit of a domain."""
+    most = 0.0
+    for u in range(b.units):
+        if b.unit_domain[u] == d:
+            most = max(most, s.busy[u])
+    return most
+
+
+@jit
+def _heat_inputs(s: Any, b: Any) -> None:
+    """Leakage and modal heating under the new inputs."""
+    n = b.nodes
+    m = b.parts
+    ambient = np.empty(n)
+    for i in range(n):
+        ambient[i] = b.ambient_force[s.fan, i] * s.ambient_c
+    heat_inputs(
+        s.modes[:n], s.power_w[:m], s.gain_w[:m], b.law, ambient, b.see[s.fan],
+        s.leak_w[:m], s.push[:n],
+    )  # fmt: skip
+
+
+@jit
+def _next_events(s: Any) -> None:
+    """When each job ends, changes phase or resumes, in closed form."""
+    for j in range(s.slots):
+        s.job_event_ns[j] = NEVER
+        if s.job_unit[j] < 0:
+            continue
+        if s.job_hold_ns[j] > s.t_ns:
+            s.job_event_ns[j] = s.job_hold_ns[j]
+        elif s.job_rate[j] > 0.0:
+            s.job_ends[j] = s.job_left[j] <= s.job_phase_left[j]
+            wait_s = min(s.job_left[j], s.job_phase_left[j]) / s.job_rate[j]
+            if wait_s < 1e9:
+                s.job_event_ns[j] = s.t_ns + max(1, np.int64(np.ceil(wait_s * 1e9)))
+
+

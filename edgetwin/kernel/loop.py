@@ -1,0 +1,242 @@
+"""The event loop of one board, compiled: from event to event, exactly.
+
+What happens at one instant happens in this order: completions, phase changes and clocks that
+become due; sensors; then, outside, arrivals and the policy's knobs; then trips, fan and
+governors; then rates and power are recomputed and time passes.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from edgetwin.kernel.control import below_target, control, switch
+from edgetwin.kernel.sensors import sample, true_zone_c
+from edgetwin.kernel.inputs import refresh
+from edgetwin.kernel.state import NEVER
+from hw_models.compiled import jit
+from hw_models.lowering import FAN, NODES, PARTS, THROTTLE
+from hw_models.thermal import exponentials, heat_step
+
+REACHED, SHUT_DOWN = -1, -2
+_LONGEST_TICKS = 128
+_TRIP_MARGIN_K = 0.5
+
+
+@jit
+def advance(state: Any, board: Any, table: Any, end_ns: int) -> int:
+    """Run until end_ns (REACHED), a job's completion (its slot >= 0) or SHUT_DOWN.
+
+    state (1,) STATE_DTYPE, board (1,) BOARD_DTYPE, table (n_rows, columns) demand rows.
+    """
+    s = state[0]
+    b = board[0]
+    work = np.empty((4, max(NODES, PARTS)))
+    while True:
+        done = _due(s, b, table)
+        if done >= 0:
+            return done
+        if s.sampled * b.period_ns <= s.t_ns:
+            if s.dirty:
+                refresh(s, b, table)
+            sample(s, b)
+        if s.t_ns >= end_ns:
+            if s.dirty:
+                refresh(s, b, table)
+            return REACHED
+        if s.tick * b.period_ns <= s.t_ns:
+            control(s, b)
+            if s.off:
+                return SHUT_DOWN
+        if s.dirty:
+            refresh(s, b, table)
+        next_ns = _next_ns(s, b, end_ns)
+        calm = s.steady and s.may_coast and s.t_ns % b.period_ns == 0
+        if calm and next_ns - s.t_ns > 2 * b.period_ns:
+            if _coast(s, b, work, next_ns):
+                continue
+        _settle(s, b, work, min(next_ns, s.tick * b.period_ns))
+
+
+@jit
+def _next_ns(s: Any, b: Any, end_ns: int) -> int:
+    """When the next input changes, if not by a governor."""
+    t = end_ns
+    for d in range(b.domains):
+        t = min(t, s.switch_ns[d])
+    for j in range(s.slots):
+        t = min(t, s.job_event_ns[j])
+    return t
+
+
+@jit
+def _due(s: Any, b: Any, table: Any) -> int:
+    """Do what is due now; the slot of a job that has just completed, or -1."""
+    for d in range(b.domains):
+        if s.switch_ns[d] <= s.t_ns:
+            switch(s, d)
+    for j in range(s.slots):
+        if s.job_event_ns[j] > s.t_ns:
+            continue
+        s.dirty = 1
+        s.job_event_ns[j] = NEVER
+        if s.job_hold_ns[j] > 0:
+            s.job_hold_ns[j] = 0
+        elif s.job_ends[j]:
+            s.job_done[j] += s.job_left[j]
+            s.job_left[j] = 0.0
+            s.job_unit[j] = -1
+            return j
+        else:
+            s.job_row[j] += 1
+            if s.job_row[j] == s.job_first[j] + s.job_rows[j]:
+                s.job_row[j] = s.job_first[j]
+            s.job_phase_left[j] = table[s.job_row[j], 0]
+    return -1
+
+
+@jit
+def _settle(s: Any, b: Any, work: Any, t_ns: int) -> None:
+    """Let time pass under the present inputs: heat, energy, progress, counters."""
+    dt_s = (t_ns - s.t_ns) * 1e-9
+    before_j = _total(s.energy_j, b.parts)
+    _heat(s, b, work, dt_s, t_ns - s.t_ns == b.period_ns)
+    _account(s, b, dt_s, (_total(s.energy_j, b.parts) - before_j) / dt_s)
+    s.t_ns = t_ns
+
+
+@jit
+def _heat(s: Any, b: Any, work: Any, dt_s: float, whole_period: bool) -> None:
+    """One thermal step; the factors of a whole control period are kept in the board."""
+    n = b.nodes
+    m = b.parts
+    f = s.fan
+    decay = work[0, :n]
+    phi1 = work[1, :n]
+    phi2 = work[2, :n]
+    if whole_period:
+        decay = b.decay[f, :n]
+        phi1 = b.phi1[f, :n]
+        phi2 = b.phi2[f, :n]
+    else:
+        exponentials(b.rate_hz[f, :n], dt_s, decay, phi1, phi2)
+    heat_step(
+        dt_s, s.modes[:n], s.push[:n], s.leak_w[:m], s.power_w[:m], s.gain_w[:m], b.law,
+        b.see[f], b.rate_hz[f, :n], decay, phi1, phi2, s.energy_j[:m], s.modes_integral[:n],
+        work[3, :m],
+    )  # fmt: skip
+
+
+@jit
+def _total(values: Any, n: int) -> float:
+    total = 0.0
+    for i in range(n):
+        total += values[i]
+    return total
+
+
+@jit
+def _account(s: Any, b: Any, dt_s: float, mean_w: float) -> None:
+    """Progress of jobs and units, and the counters behind the key figures."""
+    for j in range(s.slots):
+        if s.job_serial[j] > 0 and s.job_unit[j] >= 0:
+            work = s.job_rate[j] * dt_s
+            s.job_left[j] = max(0.0, s.job_left[j] - work)
+            s.job_phase_left[j] = max(0.0, s.job_phase_left[j] - work)
+            s.job_done[j] += work
+            s.job_alive_s[j] += dt_s
+            if below_target(s.job_rate[j], s.job_target[j]):
+                s.job_below_s[j] += dt_s
+    for u in range(b.units):
+        s.busy_s[u] += s.busy[u] * dt_s
+    peak_w = mean_w + s.peak_extra_w
+    s.peak_w = max(s.peak_w, peak_w)
+    if peak_w > s.cap_w:
+        s.over_cap_s += dt_s
+        s.overshoot = max(s.overshoot, peak_w / s.cap_w - 1.0)
+    if s.throttled:
+        s.throttled_s += dt_s
+    for z in range(b.zones):
+        s.peak_c[z] = max(s.peak_c[z], true_zone_c(s, b, z))
+
+
+@jit
+def _coast(s: Any, b: Any, work: Any, next_ns: int) -> bool:
+    """Jump over control periods in which nothing can change, in growing steps.
+
+    Steps stay on the grid of control periods and end where a sensor will be read last. A step
+    that comes near a trip is taken back. True if time has passed.
+    """
+    end = next_ns // b.period_ns
+    if _near_trip(s, b):
+        return False
+    moved = False
+    ticks = 1
+    while s.sampled - 1 < end:
+        now = s.sampled - 1
+        step = min(ticks, _sensor_stop(b, now, end) - now)
+        kept = (
+            s.modes.copy(), s.push.copy(), s.leak_w.copy(), s.energy_j.copy(),
+            s.modes_integral.copy(),
+        )  # fmt: skip
+        before_j = _total(s.energy_j, b.parts)
+        dt_s = step * b.period_ns * 1e-9
+        _heat(s, b, work, dt_s, step == 1)
+        if _near_trip(s, b):
+            _take_back(s, kept)
+            break
+        _account(s, b, dt_s, (_total(s.energy_j, b.parts) - before_j) / dt_s)
+        s.t_ns += step * b.period_ns
+        s.sampled += step - 1
+        sample(s, b)
+        for u in range(b.units):
+            s.busy_mark_s[u] = s.busy_s[u] - s.busy[u] * b.period_ns * 1e-9
+        moved = True
+        ticks = min(2 * ticks, _LONGEST_TICKS)
+    if moved:
+        s.tick = s.sampled - 1
+    return moved
+
+
+@jit
+def _take_back(s: Any, kept: Any) -> None:
+    """Undo a thermal step."""
+    s.modes[:] = kept[0]
+    s.push[:] = kept[1]
+    s.leak_w[:] = kept[2]
+    s.energy_j[:] = kept[3]
+    s.modes_integral[:] = kept[4]
+
+
+@jit
+def _sensor_stop(b: Any, now: int, end: int) -> int:
+    """The next tick that a coasting step may not cross: a sensor's last two samples."""
+    stop = end
+    for i in range(b.zones + b.rails):
+        ticks = b.zone_ticks[i] if i < b.zones else b.rail_ticks[i - b.zones]
+        last = end // ticks * ticks
+        if last - ticks > now:
+            stop = min(stop, last - ticks)
+        elif last > now:
+            stop = min(stop, last)
+    return stop
+
+
+@jit
+def _near_trip(s: Any, b: Any) -> bool:
+    """Is some temperature close to where the board would do something, or past it?"""
+    if s.throttled:
+        return True
+    for i in range(b.trips):
+        z = b.trip_zone[i]
+        margin = _TRIP_MARGIN_K + b.zone_step_k[z] + 5.0 * b.zone_noise_k[z]
+        c = true_zone_c(s, b, z) + b.zone_offset_k[z]
+        low = b.trip_c[i] - b.trip_hyst_k[i] - margin
+        if b.trip_kind[i] == FAN and s.fan_manual < 0 and s.fan >= b.trip_fan[i]:
+            if c < b.trip_c[i] - b.trip_hyst_k[i] + margin:
+                return True
+        elif b.trip_kind[i] == THROTTLE:
+            if c > low:
+                return True
+        elif (b.trip_kind[i] != FAN or s.fan_manual < 0) and c > b.trip_c[i] - margin:
+            return True
+    return False

@@ -1,0 +1,225 @@
+"""The plan of one run: what a scenario turns into on a given board with a given seed."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from math import inf
+from typing import Literal, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgetwin.scenario_schema import (
+    ApplicationEntry,
+    Arrivals,
+    Fault,
+    JobEntry,
+    TrainingEntry,
+)
+from edgetwin.scenario_values import Choices
+from hw_models.board import Board
+from hw_models.jobs import Application, ApplicationProfile, ForwardJob, Job, TrainingJob
+
+Array = NDArray[np.float64]
+InitialTemps = Literal["steady", "ambient"] | Mapping[str, float]
+_STREAMS = ("times", "programs", "targets", "instructions", "lifetimes")
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """A job that arrives at t_s, on `unit` if given; lifetime_s later it is stopped if not done."""
+
+    t_s: float
+    id: str
+    job: Job
+    unit: str | None = None
+    lifetime_s: float | None = None
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """From t_s on: an ambient in degC, a cap in W (None: lifted), a fault, or its end (heal)."""
+
+    t_s: float
+    what: Literal["ambient", "cap", "fault", "heal"]
+    value: float | None = None
+    fault: Fault | None = None
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What happens in one run on one board, in order of time; ambient_c and cap_w hold at 0 s.
+
+    fan is a level, or None for the board's own control. initial is "steady" (idle at ambient_c),
+    "ambient", or temperatures in degC by thermal node (the others at ambient_c).
+    """
+
+    arrivals: tuple[Arrival, ...]
+    changes: tuple[Change, ...]
+    ambient_c: float
+    cap_w: float | None
+    fan: int | None
+    mode: str | None
+    initial: InitialTemps
+
+
+@contextmanager
+def place(where: str) -> Iterator[None]:
+    """Put the place in front of any KeyError or ValueError raised inside."""
+    try:
+        yield
+    except KeyError as e:
+        raise KeyError(f"{where}: {e.args[0]}") from None
+    except ValueError as e:
+        raise ValueError(f"{where}: {e}") from None
+
+
+def full_speed_ips(profile: ApplicationProfile, board: Board) -> float:
+    """The peak rate of a program on a board: alone, on its fastest kind of core at its top clock.
+
+    Shares of peak refer to it, whatever power mode the board is in. ValueError where no core of
+    the board runs the program.
+    """
+    from hw_models.workloads import peak_ips
+
+    rates_ips = [0.0]
+    for group in board.units.values():
+        core = board.performance.cores.get(group.kind)
+        if core is None or core.profile not in profile.by_kind:
+            continue
+        phases = profile.by_kind[core.profile]
+        here = replace(
+            phases,
+            cpi_cycles=phases.cpi_cycles * core.cycles_scale.value,
+            stall_s=phases.stall_s * core.stall_scale.value,
+        )
+        scaled = replace(profile, by_kind={core.profile: here})
+        top_hz = board.clocks[group.domain].freqs_hz.value[-1]
+        rates_ips.append(peak_ips(scaled, core.profile, top_hz))
+    if max(rates_ips) == 0.0:
+        raise ValueError(f"no core of {board.name} can run {profile.name}")
+    return max(rates_ips)
+
+
+def arrivals_of(
+    jobs: Sequence[JobEntry], arrivals: Arrivals | None, board: Board, seeds: tuple[int, int]
+) -> tuple[Arrival, ...]:
+    """Every arrival in order of time; a job without an id is called after its work and its turn.
+
+    ValueError where two jobs have one id.
+    """
+    found = [_listed(f"jobs.{i}", entry, board) for i, entry in enumerate(jobs)]
+    if arrivals is not None:
+        with place("arrivals"):
+            found += _drawn(arrivals, board, seeds)
+    found.sort(key=lambda a: a.t_s)
+    named = tuple(
+        a if a.id else replace(a, id=f"{_work(a.job)}-{i + 1}") for i, a in enumerate(found)
+    )
+    twice = [name for name, n in Counter(a.id for a in named).items() if n > 1]
+    if twice:
+        raise ValueError(f"two jobs have the id {twice[0]!r}; ids must differ")
+    return named
+
+
+def _work(job: Job) -> str:
+    return job.profile.name if isinstance(job, Application) else job.network.name
+
+
+def _listed(at: str, entry: JobEntry, board: Board) -> Arrival:
+    with place(at):
+        if entry.unit is not None:
+            board.unit(entry.unit)
+        job = _job(entry, board)
+    lifetime_s = entry.lifetime_s if isinstance(entry, ApplicationEntry) else None
+    return Arrival(
+        t_s=entry.at_s, id=entry.id or "", job=job, unit=entry.unit, lifetime_s=lifetime_s
+    )
+
+
+def _job(entry: JobEntry, board: Board) -> Job:
+    from hw_models.workloads import load_application, load_network
+
+    if isinstance(entry, ApplicationEntry):
+        profile = load_application(entry.program, entry.dataset)
+        target_ips = entry.target_ips
+        if entry.target_share is not None:
+            target_ips = entry.target_share * full_speed_ips(profile, board)
+        instructions = inf if entry.instructions == "endless" else entry.instructions
+        return Application(profile=profile, instructions=instructions, target_ips=target_ips)
+    network = load_network(entry.network)
+    if isinstance(entry, TrainingEntry):
+        return TrainingJob(
+            network=network,
+            batch=entry.batch,
+            samples_to_target=entry.samples_by_batch,
+            optimizer_bytes_per_parameter=entry.optimizer_bytes_per_parameter,
+        )
+    return ForwardJob(
+        network=network,
+        batch=entry.batch,
+        passes=entry.passes,
+        steps=entry.steps,
+        noise_bytes=entry.noise_bytes,
+    )
+
+
+def _drawn(spec: Arrivals, board: Board, seeds: tuple[int, int]) -> Iterator[Arrival]:
+    from hw_models.workloads import load_application
+
+    children = np.random.SeedSequence(seeds).spawn(len(_STREAMS))
+    rng = dict(zip(_STREAMS, map(np.random.default_rng, children), strict=True))
+    times_s = _poisson_times_s(spec, rng["times"])
+    u = {stream: rng[stream].random(len(times_s)) for stream in _STREAMS[1:]}
+    pool = _pool(spec.programs)
+    insns = _draw(spec.instructions, u["instructions"], in_log=True)
+    shares = _draw(spec.target_share, u["targets"])
+    lifetimes_s = _draw(spec.lifetime_s, u["lifetimes"])
+    for i, t_s in enumerate(times_s):
+        profile = load_application(pool[int(u["programs"][i] * len(pool))])
+        share = shares[i]
+        target_ips = None if share is None else share * full_speed_ips(profile, board)
+        job = Application(profile=profile, instructions=insns[i] or inf, target_ips=target_ips)
+        yield Arrival(t_s=t_s, id="", job=job, lifetime_s=lifetimes_s[i])
+
+
+def _poisson_times_s(spec: Arrivals, rng: np.random.Generator) -> list[float]:
+    most = inf if spec.count is None else spec.count
+    end_s = spec.first_at_s + (inf if spec.duration_s is None else spec.duration_s)
+    times_s: list[float] = []
+    t_s = spec.first_at_s
+    while len(times_s) < most and t_s <= end_s:
+        times_s.append(t_s)
+        t_s += float(rng.exponential(1.0 / spec.rate_hz))
+    return times_s
+
+
+def _pool(programs: str | Sequence[str]) -> Sequence[str]:
+    from hw_models.workloads import application_names, parsec_names, polybench_names
+
+    if not isinstance(programs, str):
+        return programs
+    sets = {"polybench": polybench_names, "parsec": parsec_names, "all": application_names}
+    return sets[programs]()
+
+
+def _draw(
+    spec: float | Literal["endless"] | tuple[float, float] | Choices | None,
+    u: Array,
+    *,
+    in_log: bool = False,
+) -> list[float | None]:
+    """Numbers as the file asks for them, from u uniform in [0, 1), shape (n,); None: no number."""
+    match spec:
+        case None | "endless":
+            return [None] * len(u)
+        case Choices(choices=choices):
+            return [choices[int(x * len(choices))] for x in u]
+        case (low, high):
+            drawn = low * (high / low) ** u if in_log else low + (high - low) * u
+            return [float(x) for x in drawn]
+    return [float(spec)] * len(u)

@@ -1,0 +1,274 @@
+"""The twin: simpy owns what is discrete, the kernel settles the physics between events."""
+
+import copy
+from collections import deque
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, replace
+from typing import Any, final
+
+import simpy
+
+from edgetwin.backend import Applied, JobId, JobResult
+from edgetwin.kernel import SHUT_DOWN, advance
+from edgetwin.kernel.state import NEVER, State, node_temps_c
+from edgetwin.scenario import Scenario
+from edgetwin.simulator.jobs import DemandTable, Running, check_runs, free, free_slot, start
+from edgetwin.simulator.knobs import apply_knobs
+from edgetwin.simulator.plan import initial_state, prepare, scenario_process
+from edgetwin.simulator.view import kpis_of, reading_of, result_of
+from hw_models.board import Board, Knobs
+from hw_models.jobs import Job
+from hw_models.performance import job_title
+from hw_models.trace import Reading, Trace
+
+Process = Callable[["Simulator", Any], Generator[simpy.Event, Any, None]]
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """A simulator at one instant, as plain data."""
+
+    state: State
+    running: dict[int, Running]
+    waiting: tuple[tuple[Running, str | None], ...]
+    finished: tuple[JobResult, ...]
+    serial: int
+    arrived: int
+    processes: tuple[tuple[Process, Any], ...]
+
+
+@final
+class Simulator:
+    """A board in software: same seed, same trace, bit for bit.
+
+    Events of the outside world (arrivals, faults, ambient and cap changes, processes of the user)
+    live on a simpy clock in seconds; between them the compiled kernel advances exactly. With
+    coast=False quiet stretches are stepped period by period too.
+    """
+
+    def __init__(
+        self,
+        board: Board,
+        *,
+        scenario: Scenario | None = None,
+        seed: int = 0,
+        coast: bool = True,
+    ) -> None:
+        self.board = board
+        self.lowered = board.lower()
+        self.coast = coast
+        self.table = DemandTable(board)
+        self._scenario = scenario
+        self._seed = seed
+        self.reset()
+
+    # -- the Backend protocol -------------------------------------------------------------
+
+    def reset(self, *, seed: int | None = None, scenario: Scenario | None = None) -> Reading:
+        """Start again at t = 0; None keeps the seed and scenario given before."""
+        self._seed = self._seed if seed is None else seed
+        self._scenario = scenario or self._scenario
+        self.running: dict[int, Running] = {}
+        self.waiting: deque[tuple[Running, str | None]] = deque()
+        self.finished: list[JobResult] = []
+        self._serial = 0
+        self.arrived = 0
+        self._processes: list[tuple[Process, Any, simpy.Process]] = []
+        self._clock = self._new_clock(0.0)
+        self.plan = prepare(self.board, self._scenario, self._seed)
+        self.state = initial_state(self.board, self.lowered, self.plan, self._seed, self.table.rows)
+        self.state[0]["may_coast"] = self.coast
+        if self.plan.arrivals or self.plan.changes:
+            self.process(scenario_process, {"next": 0})
+        return self.advance(0.0).last
+
+    def submit(self, job: Job, unit: str | None = None, *, name: str | None = None) -> JobId:
+        """Start a job on a unit; without one the least loaded unit that runs it fastest.
+
+        It waits its turn when the board is full. KeyError for an unknown unit, ValueError for a
+        unit that cannot run it.
+        """
+        first, rows = self.table.find(job)
+        if unit is not None:
+            check_runs(self, first, unit)
+        self._serial += 1
+        ident = name or f"{job_title(job)}-{self._serial}"
+        entry = Running(id=ident, job=job, first=first, rows=rows, start_s=self.now_s)
+        if free_slot(self.state) is None:
+            self.waiting.append((entry, unit))
+        else:
+            start(self, entry, unit, self._serial)
+        return ident
+
+    def apply(self, knobs: Knobs) -> Applied:
+        """Turn knobs now; what a fault or the hardware refuses is reported, not raised."""
+        return apply_knobs(self, knobs)
+
+    def advance(self, dt_s: float) -> Trace:
+        """Simulate dt_s seconds; the trace holds the reading at the end."""
+        if not 0 <= dt_s < 1e9:
+            raise ValueError(f"cannot advance by {dt_s} s; give zero or more seconds.")
+        self.run_until(self.now_ns + round(dt_s * 1e9))
+        return Trace.from_readings([reading_of(self)])
+
+    def results(self) -> tuple[JobResult, ...]:
+        """Finished jobs in order of completion, then those that run."""
+        live = [result_of(self, slot, entry) for slot, entry in self.running.items()]
+        return (*self.finished, *live)
+
+    def kpis(self) -> dict[str, float | None]:
+        """Key figures since reset, from counters of the kernel, not from samples."""
+        return kpis_of(self)
+
+    @property
+    def done(self) -> bool:
+        """Off; or, where the scenario ends with its jobs, when the last of them has ended."""
+        if self.state[0]["off"]:
+            return True
+        if self._scenario is None or self._scenario.until != "done":
+            return False
+        all_came = self.arrived == len(self.plan.arrivals)
+        return all_came and not self.running and not self.waiting
+
+    def close(self) -> None:
+        """Nothing to give back: a simulated board needs no restoring."""
+
+    # -- time -----------------------------------------------------------------------------
+
+    @property
+    def now_ns(self) -> int:
+        """Simulated time in whole nanoseconds."""
+        return int(self.state[0]["t_ns"])
+
+    @property
+    def now_s(self) -> float:
+        """Simulated time in seconds."""
+        return self.now_ns * 1e-9
+
+    @property
+    def clock(self) -> simpy.Environment:
+        """The simpy clock in seconds, brought to the present."""
+        if self._clock.now < self.now_s:
+            self._clock.run(until=self.now_s)
+        return self._clock
+
+    @property
+    def next_event_ns(self) -> int:
+        """When simpy has something to do next."""
+        at = self._clock.peek()
+        return NEVER if at == float("inf") else round(at * 1e9)
+
+    def run_until(self, end_ns: int) -> None:
+        """Advance to end_ns through every event on the way."""
+        while True:
+            stop_ns = min(end_ns, self.next_event_ns)
+            code = advance(self.state, self.lowered.record, self.table.rows, stop_ns)
+            if code >= 0:
+                self.complete(code)
+            elif code == SHUT_DOWN:
+                self.state[0]["t_ns"] = end_ns
+                return
+            elif not self._events_due() and self.now_ns >= end_ns:
+                return
+
+    def _events_due(self) -> bool:
+        """Let simpy do what is due; True if it did something."""
+        due = False
+        while self.next_event_ns <= self.now_ns:
+            self._clock.step()
+            due = True
+        return due
+
+    # -- jobs -----------------------------------------------------------------------------
+
+    def slot_of(self, ident: JobId) -> int:
+        """The slot of a running job; KeyError for one that does not run."""
+        for slot, entry in self.running.items():
+            if entry.id == ident:
+                return slot
+        known = ", ".join(e.id for e in self.running.values()) or "none"
+        raise KeyError(f"no running job named {ident!r}. Running: {known}.")
+
+    def withdraw(self, ident: JobId) -> None:
+        """End a job before its work is done; its result counts as it stands."""
+        if any(entry.id == ident for entry in self.running.values()):
+            self.complete(self.slot_of(ident))
+        self.waiting = deque(w for w in self.waiting if w[0].id != ident)
+
+    def complete(self, slot: int) -> None:
+        """Record a job that has ended, free its slot and start the next that waits."""
+        entry = self.running.pop(slot)
+        self.finished.append(replace(result_of(self, slot, entry), end_s=self.now_s))
+        free(self.state, slot)
+        if self.waiting:
+            waiting, unit = self.waiting.popleft()
+            self._serial += 1
+            start(self, waiting, unit, self._serial)
+
+    # -- processes, branching ---------------------------------------------------------------
+
+    def process(self, factory: Process, state: Any) -> simpy.Process:
+        """Run factory(sim, state) on the simpy clock.
+
+        state is plain data that the process keeps up to date, so that factory(sim, state) goes
+        on where a snapshot was taken.
+        """
+        process = self.clock.process(factory(self, state))
+        self._processes.append((factory, state, process))
+        return process
+
+    def snapshot(self) -> Snapshot:
+        """Everything needed to go on from here; RuntimeError if a process is not registered."""
+        self._processes = [p for p in self._processes if p[2].is_alive]
+        self._refuse_strangers()
+        return Snapshot(
+            state=self.state.copy(),
+            running=dict(self.running),
+            waiting=tuple(self.waiting),
+            finished=tuple(self.finished),
+            serial=self._serial,
+            arrived=self.arrived,
+            processes=tuple((f, copy.deepcopy(s)) for f, s, _ in self._processes),
+        )
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Go back (or over) to a snapshot of this simulator."""
+        self.state[:] = snapshot.state
+        self.running = dict(snapshot.running)
+        self.waiting = deque(snapshot.waiting)
+        self.finished = list(snapshot.finished)
+        self._serial = snapshot.serial
+        self.arrived = snapshot.arrived
+        self._clock = self._new_clock(self.now_s)
+        self._processes = []
+        for factory, state in snapshot.processes:
+            self.process(factory, copy.deepcopy(state))
+
+    def _new_clock(self, now_s: float) -> simpy.Environment:
+        """A simpy environment that remembers its processes: a snapshot must know them all."""
+        clock = simpy.Environment(initial_time=now_s)
+        made = clock.process
+        self._made: list[simpy.Process] = []
+
+        def process(generator: Generator[simpy.Event, Any, Any]) -> simpy.Process:
+            self._made = [p for p in self._made if p.is_alive]
+            self._made.append(made(generator))
+            return self._made[-1]
+
+        clock.process = process  # type: ignore[method-assign]
+        return clock
+
+    def _refuse_strangers(self) -> None:
+        known = {id(p) for _, _, p in self._processes}
+        for process in self._made:
+            if process.is_alive and id(process) not in known:
+                raise RuntimeError(
+                    f"cannot snapshot: process {process.name!r} is not registered. Start it "
+                    "with sim.process(factory, state), where state is plain data."
+                )
+
+    def node_temps_c(self) -> dict[str, float]:
+        """True temperature of every thermal node: for oracles and reports, not for policies."""
+        temps_c = node_temps_c(self.state, self.lowered)
+        return dict(zip(self.lowered.nodes, map(float, temps_c), strict=True))

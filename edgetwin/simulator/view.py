@@ -1,0 +1,114 @@
+"""What a simulated board's sensors say, and the key figures that its counters hold."""
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edgetwin.backend import JobResult
+from edgetwin.kernel.state import zone_means_c
+from hw_models.jobs import TrainingJob
+from hw_models.trace import JobReading, Reading
+
+if TYPE_CHECKING:
+    from edgetwin.simulator.core import Simulator
+    from edgetwin.simulator.jobs import Running
+
+
+def reading_of(sim: "Simulator") -> Reading:
+    """The board as its sensors report it now."""
+    s, low, board = sim.state[0], sim.lowered, sim.board
+    freqs = [clock.freqs_hz.value for clock in board.clocks.values()]
+    levels = s["level"].tolist()
+    cap_w = float(s["cap_w"])
+    return Reading(
+        t_s=sim.now_s,
+        temps_c={z: _known(c) for z, c in zip(low.zones, s["zone_c"].tolist(), strict=False)},
+        power_w=_power(sim),
+        energy_j=input_energy_j(sim) if low.rails else None,
+        freq_hz={d: f[i] for d, f, i in zip(low.domains, freqs, levels, strict=False)},
+        busy=dict(zip(low.units, s["busy"].tolist(), strict=False)),
+        fan=int(s["fan"]) if board.limits.fan else None,
+        throttled=bool(s["throttled"]),
+        cap_w=None if math.isinf(cap_w) else cap_w,
+        jobs=_jobs(sim),
+    )
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
+def _power(sim: "Simulator") -> dict[str, float | None] | None:
+    rails = sim.lowered.rails
+    if not rails:
+        return None
+    values = sim.state[0]["rail_w"].tolist()
+    return {r: _known(w) for r, w in zip(rails, values, strict=False)}
+
+
+def _jobs(sim: "Simulator") -> dict[str, JobReading]:
+    s, units = sim.state[0], sim.lowered.units
+    jobs = {}
+    for slot, entry in sim.running.items():
+        total, unit = float(s["job_total"][slot]), int(s["job_unit"][slot])
+        endless = math.isinf(total)
+        l2d = sim.board.sensors.l2d_counter
+        jobs[entry.id] = JobReading(
+            unit=units[unit],
+            progress=None if endless else 1.0 - float(s["job_left"][slot]) / total,
+            rate=float(s["job_rate"][slot]),
+            target=float(s["job_target"][slot]) or None,
+            l2d_per_s=float(s["job_l2d_rate"][slot]) if l2d else None,
+            batch=entry.job.batch if isinstance(entry.job, TrainingJob) else None,
+        )
+    for entry, _ in sim.waiting:
+        jobs[entry.id] = JobReading(
+            unit=None, progress=0.0, rate=0.0, target=None, l2d_per_s=None, batch=None
+        )
+    return jobs
+
+
+def result_of(sim: "Simulator", slot: int, entry: "Running") -> JobResult:
+    """The life so far of the job in a slot."""
+    s = sim.state[0]
+    return JobResult(
+        id=entry.id,
+        title=entry.title,
+        start_s=entry.start_s,
+        end_s=None,
+        work=float(s["job_done"][slot]),
+        target=float(s["job_target"][slot]) or None,
+        alive_s=float(s["job_alive_s"][slot]),
+        below_s=float(s["job_below_s"][slot]),
+    )
+
+
+def input_energy_j(sim: "Simulator") -> float:
+    """Energy drawn by everything since reset, in joules."""
+    return float(np.sum(sim.state[0]["energy_j"]))
+
+
+def kpis_of(sim: "Simulator") -> dict[str, float | None]:
+    """Key figures of a run so far; temperatures are true ones, not sensor values."""
+    s, jobs = sim.state[0], sim.results()
+    alive_s = sum(j.alive_s for j in jobs if j.target)
+    aimed = [j for j in jobs if j.target]
+    means_c = zone_means_c(sim.state, sim.lowered)
+    hot = int(np.argmax(means_c)) if len(means_c) else 0
+    seconds = sim.now_s
+    return {
+        "duration_s": seconds,
+        "mean_temp_c": float(means_c[hot]),
+        "peak_temp_c": float(np.max(s["peak_c"][: len(means_c)])),
+        "energy_j": input_energy_j(sim),
+        "peak_power_w": float(s["peak_w"]),
+        "violation_time_share": sum(j.below_s for j in aimed) / alive_s if alive_s else 0.0,
+        "violated_jobs_share": sum(j.violated for j in aimed) / len(aimed) if aimed else 0.0,
+        "migrations": float(s["migrations"]),
+        "completed": float(len(sim.finished)),
+        "work": sum(j.work for j in jobs),
+        "throttled_time_share": float(s["throttled_s"]) / seconds if seconds else 0.0,
+        "cap_violation_time_share": float(s["over_cap_s"]) / seconds if seconds else 0.0,
+        "max_overshoot_share": float(s["overshoot"]),
+    }

@@ -1,0 +1,212 @@
+"""A board: clocks, units, power, heat, speed, sensors and limits, loaded from one TOML file."""
+
+import difflib
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from importlib import resources
+from pathlib import Path as FilePath
+from typing import Any, Literal, final
+
+from pydantic import Field, ValidationError, model_validator
+
+from hw_models.board_checks import check_board
+from hw_models.board_schema import (
+    SECTIONS,
+    Aliases,
+    ClockDomain,
+    Governor,
+    Grades,
+    Limits,
+    Mode,
+    Path,
+    Performance,
+    Power,
+    Sensors,
+    Thermal,
+    UnitGroup,
+)
+from hw_models.lowering import Lowered, lower
+from hw_models.quantity import GRADES, Frozen, Grade, Source
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Knobs:
+    """What a policy may turn; only what is named changes.
+
+    freq_hz by domain (Hz, fixes the clock: governor userspace), governor by domain, placement of
+    a job on a unit, fan level (-1 gives the fan back to the board), batch of a training job.
+    """
+
+    freq_hz: Mapping[str, float] = field(default_factory=dict)
+    governor: Mapping[str, Governor] = field(default_factory=dict)
+    placement: Mapping[str, str] = field(default_factory=dict)
+    fan: int | None = None
+    batch: Mapping[str, int] = field(default_factory=dict)
+
+
+@final
+class Unit(Frozen):
+    """One place where work runs."""
+
+    name: str
+    group: str
+    kind: str
+    domain: str
+    node: str
+    host: str | None
+
+
+@final
+class Board(Frozen):
+    """Everything known about one board, each number with value, uncertainty and source.
+
+    The order of domains, units, zones, rails and nodes is the order of the file, everywhere.
+    """
+
+    schema_version: Literal[1] = Field(alias="schema")
+    name: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")
+    title: str
+    grades: Grades
+    sources: dict[str, Source]
+    clocks: dict[str, ClockDomain] = Field(min_length=1)
+    units: dict[str, UnitGroup] = Field(min_length=1)
+    power: Power
+    thermal: Thermal
+    performance: Performance
+    sensors: Sensors
+    limits: Limits
+    modes: dict[str, Mode] = {}
+    paths: dict[str, Path] = {}
+    aliases: Aliases = Aliases()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Board":
+        check_board(self)
+        return self
+
+    @property
+    def grade(self) -> Grade:
+        """The worst grade of any section: a board is as good as that."""
+        return max((self.grades[s] for s in SECTIONS), key=GRADES.index)
+
+    @cached_property
+    def unit_list(self) -> tuple[Unit, ...]:
+        """All units, in file order."""
+        return tuple(_members(self.units))
+
+    @cached_property
+    def parts(self) -> tuple[str, ...]:
+        """Names of everything that draws power: units, shared logic, memory, baseline, fan."""
+        shared = tuple(f"{d}-shared" for d in self.power.domains)
+        memory = ("memory",) if self.power.memory else ()
+        fan = ("fan",) if self.limits.fan else ()
+        return (*(u.name for u in self.unit_list), *shared, *memory, *self.power.baseline, *fan)
+
+    @cached_property
+    def _lowered(self) -> Lowered:
+        return lower(self)
+
+    def lower(self) -> Lowered:
+        """The board as arrays for compiled code; made once."""
+        return self._lowered
+
+    def unit(self, name: str) -> Unit:
+        """The unit of that name; KeyError with the nearest name otherwise."""
+        return next(u for u in self.unit_list if u.name == self._known("unit", name))
+
+    def domain(self, name: str) -> ClockDomain:
+        """The clock domain of that name; KeyError with the nearest name otherwise."""
+        return self.clocks[self._known("clock domain", name)]
+
+    def mode(self, name: str) -> Mode:
+        """The vendor's power mode of that name; KeyError with the nearest name otherwise."""
+        return self.modes[self._known("power mode", name)]
+
+    def opp(self, domain: str, freq_hz: float) -> int:
+        """Index of the operating point that runs at freq_hz; ValueError when off the table."""
+        freqs = self.domain(domain).freqs_hz.value
+        for i, hz in enumerate(freqs):
+            if abs(hz - freq_hz) < 0.5:
+                return i
+        offered = ", ".join(f"{hz:.0f}" for hz in freqs)
+        raise ValueError(f"{domain} cannot run at {freq_hz:.0f} Hz; {self.name} offers {offered}.")
+
+    def _known(self, what: str, name: str) -> str:
+        names = {
+            "unit": [u.name for u in self.unit_list],
+            "clock domain": list(self.clocks),
+            "power mode": list(self.modes),
+        }[what]
+        if name not in names:
+            raise KeyError(unknown(f"{what} of {self.name}", name, names))
+        return name
+
+
+def _members(groups: dict[str, UnitGroup]) -> Iterator[Unit]:
+    for key, g in groups.items():
+        for name, node in zip(g.members, g.nodes, strict=True):
+            yield Unit(
+                name=name, group=key, kind=g.kind, domain=g.domain, node=node, host=g.host
+            )
+
+
+def unknown(what: str, name: str, known: list[str]) -> str:
+    """One line that says a name is unknown, which one may be meant and which ones exist."""
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    return f"no {what} named {name!r}.{hint} Known: {', '.join(known) or 'none'}."
+
+
+def board_names() -> tuple[str, ...]:
+    """Names of the boards shipped with the package."""
+    root = resources.files("hw_models") / "boards"
+    found = (p.name for p in root.iterdir() if (p / "board.toml").is_file())
+    return tuple(sorted(name.replace("_", "-") for name in found))
+
+
+def load_board(board: "str | FilePath | Board") -> Board:
+    """A shipped board by name, or a board file by path.
+
+    KeyError for an unknown name, FileNotFoundError for a missing file, ValueError for a file that
+    is not a valid board (first problem, with its place in the file).
+    """
+    if isinstance(board, Board):
+        return board
+    text = str(board)
+    if not text.endswith(".toml"):
+        if text not in board_names():
+            raise KeyError(unknown("board", text, list(board_names())))
+        return _shipped(text)
+    path = FilePath(text)
+    if not path.is_file():
+        raise FileNotFoundError(f"no board file at {text}; give a board.toml or a board's name.")
+    return parse_board(path.read_text(encoding="utf-8"), text)
+
+
+@cache
+def _shipped(name: str) -> Board:
+    file = resources.files("hw_models") / "boards" / name.replace("-", "_") / "board.toml"
+    return parse_board(file.read_text(encoding="utf-8"), f"board {name}")
+
+
+def parse_board(text: str, origin: str) -> Board:
+    """A Board from TOML text; ValueError in one line that names the place otherwise."""
+    try:
+        data: dict[str, Any] = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as e:
+        raise ValueError(f"{origin} is not TOML: {e}.") from None
+    try:
+        return Board.model_validate(data)
+    except ValidationError as e:
+        raise ValueError(f"{origin} is not a valid board: {first_problem(e)}.") from None
+
+
+def first_problem(error: ValidationError) -> str:
+    """The first problem of a failed validation, as `place: what is wrong`, and how many more."""
+    problems = error.errors(include_url=False)
+    where = ".".join(str(p) for p in problems[0]["loc"]) or "file"
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    return f"{where}: {problems[0]['msg'].removeprefix('Value error, ').rstrip('.')}{more}"

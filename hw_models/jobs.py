@@ -1,0 +1,150 @@
+"""Work that runs on a board: programs with a quality of service, training, forward passes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorePhases:
+    """How the phases of a program run on one kind of core. All arrays (n_phases,).
+
+    Time per instruction at clock f is cpi_cycles / f + stall_s.
+    """
+
+    cpi_cycles: Array
+    stall_s: Array
+    l2d_per_insn: Array
+    dram_bytes_per_insn: Array
+    activity: Array
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplicationProfile:
+    """A program as a cycle of phases, measured on one or more kinds of core.
+
+    `phase_insns` (n_phases,) instructions in each phase; after the last the first follows.
+    """
+
+    name: str
+    suite: str
+    dataset: str
+    source: str
+    phase_insns: Array
+    by_kind: Mapping[str, CorePhases]
+    footprint_bytes: float
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkProfile:
+    """Operations, bytes and kernel launches of a neural network, counted from its module.
+
+    Forward figures are per sample, kernel counts per call whatever the batch. A training step
+    does train_flops per sample, moves train_bytes per sample and step_bytes per step (weights,
+    gradients, optimiser state) in train_kernels launches, and keeps saved_bytes per sample
+    between forward and backward. tokens is 0 unless a sample is a sequence.
+    """
+
+    name: str
+    source: str
+    parameter_count: float
+    parameter_bytes: float
+    forward_flops: float
+    forward_bytes: float
+    forward_kernels: float
+    train_flops: float
+    train_bytes: float
+    train_kernels: float
+    step_bytes: float
+    saved_bytes: float
+    tokens: int = 0
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Application:
+    """A single-threaded program that must retire `instructions`, at `target_ips` if given.
+
+    instructions may be infinite: the program then runs until it is stopped.
+    """
+
+    profile: ApplicationProfile
+    instructions: float
+    target_ips: float | None = None
+
+    def __post_init__(self) -> None:
+        _positive("instructions", self.instructions)
+        if self.target_ips is not None:
+            _positive("target_ips", self.target_ips)
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingJob:
+    """Training until the accuracy is reached, which takes samples_to_target[batch] samples.
+
+    samples_to_target maps every batch size that may be chosen to the samples it needs; equal
+    numbers mean that the batch does not matter for convergence. Progress carries over when the
+    batch changes. optimizer_bytes_per_parameter: 4 SGD with momentum, 8 Adam.
+    """
+
+    network: NetworkProfile
+    batch: int
+    samples_to_target: Mapping[int, float]
+    optimizer_bytes_per_parameter: float = 8.0
+
+    def __post_init__(self) -> None:
+        for b, samples in self.samples_to_target.items():
+            _positive("batch", b)
+            _positive(f"samples_to_target[{b}]", samples)
+        if self.batch not in self.samples_to_target:
+            known = ", ".join(map(str, self.samples_to_target))
+            raise ValueError(f"batch {self.batch} has no samples_to_target; known: {known}.")
+
+    def memory_bytes(self, batch: int) -> float:
+        """Bytes a step needs: weights, gradients, optimiser state and what backward needs."""
+        n = self.network
+        per_parameter = 2 * n.parameter_bytes / n.parameter_count
+        weights = n.parameter_count * (per_parameter + self.optimizer_bytes_per_parameter)
+        return weights + batch * n.saved_bytes
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForwardJob:
+    """`steps` zero-order steps: each `passes` forward calls on `batch` samples.
+
+    noise_bytes is what a step moves to generate noise and add it to the weights.
+    """
+
+    network: NetworkProfile
+    batch: int
+    passes: float
+    steps: float
+    noise_bytes: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("batch", "passes", "steps"):
+            _positive(name, getattr(self, name))
+
+    def memory_bytes(self) -> float:
+        """Bytes a step needs: the weights and the activations of one forward call."""
+        n = self.network
+        return n.parameter_bytes + self.batch * n.forward_bytes
+
+
+Job = Application | TrainingJob | ForwardJob
+
+
+def _positive(name: str, value: float) -> None:
+    if not value > 0:
+        raise ValueError(f"{name} is {value}; it must be positive.")
+
