@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol, final, runtime_checkable
 
 from edgetwin.kernel.state import QOS_SHARE
 from hw_models.board import Board, Knobs
-from hw_models.jobs import Job
+from hw_models.jobs import Job, JobKind
 from hw_models.trace import Reading, Trace
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ class JobResult:
 
     id: JobId
     title: str
+    kind: JobKind
     start_s: float
     end_s: float | None
     work: float
@@ -48,7 +49,6 @@ class JobResult:
         if self.target is None or self.alive_s == 0:
             return False
         return self.work / self.alive_s < QOS_SHARE * self.target
-
 
 
 @runtime_checkable

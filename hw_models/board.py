@@ -12,6 +12,7 @@ from typing import Any, Literal, final
 from pydantic import Field, ValidationError, model_validator
 
 from hw_models.board_checks import check_board
+from hw_models.board_physics import Performance, Power, Thermal
 from hw_models.board_schema import (
     SECTIONS,
     Aliases,
@@ -21,10 +22,7 @@ from hw_models.board_schema import (
     Limits,
     Mode,
     Path,
-    Performance,
-    Power,
     Sensors,
-    Thermal,
     UnitGroup,
 )
 from hw_models.lowering import Lowered, lower
@@ -127,11 +125,11 @@ class Board(Frozen):
 
     def opp(self, domain: str, freq_hz: float) -> int:
         """Index of the operating point that runs at freq_hz; ValueError when off the table."""
-        freqs = self.domain(domain).freqs_hz.value
-        for i, hz in enumerate(freqs):
+        freqs_hz = self.domain(domain).freqs_hz.value
+        for i, hz in enumerate(freqs_hz):
             if abs(hz - freq_hz) < 0.5:
                 return i
-        offered = ", ".join(f"{hz:.0f}" for hz in freqs)
+        offered = ", ".join(f"{hz:.0f}" for hz in freqs_hz)
         raise ValueError(f"{domain} cannot run at {freq_hz:.0f} Hz; {self.name} offers {offered}.")
 
     def _known(self, what: str, name: str) -> str:
@@ -148,9 +146,7 @@ class Board(Frozen):
 def _members(groups: dict[str, UnitGroup]) -> Iterator[Unit]:
     for key, g in groups.items():
         for name, node in zip(g.members, g.nodes, strict=True):
-            yield Unit(
-                name=name, group=key, kind=g.kind, domain=g.domain, node=node, host=g.host
-            )
+            yield Unit(name=name, group=key, kind=g.kind, domain=g.domain, node=node, host=g.host)
 
 
 def unknown(what: str, name: str, known: list[str]) -> str:

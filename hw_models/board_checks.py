@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import BaseModel
 
-from hw_models.board_schema import SECTIONS, Part
+from hw_models.board_physics import Part
+from hw_models.board_schema import SECTIONS
 from hw_models.quantity import Quantity
 
 if TYPE_CHECKING:
@@ -43,9 +44,11 @@ def _sources(board: "Board") -> Iterator[str]:
     for at, q in quantities(board):
         if q.source not in board.sources:
             yield f"{at} names source {q.source!r}, which is not in [sources]"
-    for name, item in (*board.modes.items(), *board.paths.items()):
-        if item.source not in board.sources:
-            yield f"{name} names source {item.source!r}, which is not in [sources]"
+    modes = {f"modes.{name}": mode.source for name, mode in board.modes.items()}
+    paths = {f"paths.{name}": path.source for name, path in board.paths.items()}
+    for at, source in (modes | paths).items():
+        if source not in board.sources:
+            yield f"{at} names source {source!r}, which is not in [sources]"
 
 
 def _grades(board: "Board") -> Iterator[str]:
@@ -65,7 +68,7 @@ def _grade_supported(board: "Board", section: str) -> Iterator[str]:
     held_out = any(board.sources[s].holdout for s in used)
     needs = {"A+": held_out, "A": held_out, "B": bool(kinds & {"fit", "measurement"})}
     if not needs.get(grade, grade == "D" or bool(kinds - {"assumed"})):
-        yield f"section {section} claims grade {grade}, which its sources {sorted(used)} do not bear"
+        yield f"{section} claims grade {grade}, which its sources {sorted(used)} do not bear"
 
 
 def _clocks(board: "Board") -> Iterator[str]:

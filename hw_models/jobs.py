@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import final
+from typing import Literal, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -142,9 +142,16 @@ class ForwardJob:
 
 
 Job = Application | TrainingJob | ForwardJob
+JobKind = Literal["application", "training", "forward"]
+
+
+def job_kind(job: Job) -> JobKind:
+    """What a job's work counts: instructions, samples or zero-order steps."""
+    if isinstance(job, Application):
+        return "application"
+    return "training" if isinstance(job, TrainingJob) else "forward"
 
 
 def _positive(name: str, value: float) -> None:
     if not value > 0:
         raise ValueError(f"{name} is {value}; it must be positive.")
-

@@ -28,7 +28,7 @@ BOARD_DTYPE = np.dtype(
         ("rails", "i8"), ("trips", "i8"), ("fans", "i8"), ("cores", "i8"),
         # clock domains
         ("levels", "i8", DOMAINS), ("freq_hz", "f8", (DOMAINS, LEVELS)),
-        ("volt_v", "f8", (DOMAINS, LEVELS)), ("leak_volt", "f8", (DOMAINS, LEVELS)),
+        ("volt_v", "f8", (DOMAINS, LEVELS)), ("leak_factor", "f8", (DOMAINS, LEVELS)),
         ("transition_ns", "i8", (DOMAINS, LEVELS)), ("memory_domain", "i8"),
         # units
         ("unit_domain", "i8", UNITS), ("unit_kind", "i8", UNITS), ("unit_host", "i8", UNITS),
@@ -40,7 +40,7 @@ BOARD_DTYPE = np.dtype(
         # heat, by fan level
         ("rate_hz", "f8", (FANS, NODES)),
         ("see", "f8", (FANS, NODES, PARTS)), ("see_zone", "f8", (FANS, ZONES, NODES)),
-        ("ambient_force", "f8", (FANS, NODES)), ("to_modes", "f8", (FANS, NODES, NODES)),
+        ("ambient_push_per_k", "f8", (FANS, NODES)), ("to_modes", "f8", (FANS, NODES, NODES)),
         ("from_modes", "f8", (FANS, NODES, NODES)), ("decay", "f8", (FANS, NODES)),
         ("phi1", "f8", (FANS, NODES)), ("phi2", "f8", (FANS, NODES)),
         # performance by kind
@@ -108,9 +108,9 @@ def _check_capacity(board: "Board", names: Lowered) -> None:
         "kinds": (len(names.kinds), KINDS),
         "fan levels": (len(board.limits.fan.pwm) if board.limits.fan else 1, FANS),
     }
-    for what, (n, capacity) in have.items():
-        if n > capacity:
-            raise ValueError(f"{board.name} has {n} {what}; the simulator holds {capacity}.")
+    for what, (n, most) in have.items():
+        if n > most:
+            raise ValueError(f"{board.name} has {n} {what}; the simulator holds {most}.")
 
 
 def _sizes(r: Any, board: "Board", names: Lowered) -> None:
@@ -128,7 +128,7 @@ def _clocks(r: Any, board: "Board", _: Lowered) -> None:
         r["levels"][d] = n
         r["freq_hz"][d, :n] = clock.freqs_hz.array
         r["volt_v"][d, :n] = clock.volts_v.array
-        r["leak_volt"][d, :n] = clock.volts_v.array**exponent
+        r["leak_factor"][d, :n] = clock.volts_v.array**exponent
         r["transition_ns"][d, :n] = np.rint(clock.transition_s.array * 1e9)
     memory = board.power.memory
     r["memory_domain"] = list(board.clocks).index(memory.domain) if memory else -1
@@ -180,7 +180,7 @@ def _heat(r: Any, board: "Board", names: Lowered) -> None:
         r["rate_hz"][level, :n] = net.rate_hz
         r["see"][level, :n, :m] = net.see
         r["see_zone"][level, : len(at), :n] = net.from_modes[at]
-        r["ambient_force"][level, :n] = net.ambient_force
+        r["ambient_push_per_k"][level, :n] = net.ambient_push_per_k
         r["to_modes"][level, :n, :n] = net.to_modes
         r["from_modes"][level, :n, :n] = net.from_modes
         filled = (r[key][level, :n] for key in ("decay", "phi1", "phi2"))

@@ -15,7 +15,7 @@ from hw_models.jobs import Application, ForwardJob, Job, TrainingJob
 
 if TYPE_CHECKING:
     from hw_models.board import Board
-    from hw_models.board_schema import AcceleratorKind
+    from hw_models.board_physics import AcceleratorKind
 
 Array = NDArray[np.float64]
 

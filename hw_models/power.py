@@ -31,8 +31,8 @@ def leakage_w(board: "Board", part: str, volt_v: float, temp_c: float) -> float:
     law = board.power.leakage
     c1, c2, c3 = law.coefficients.value
     shape = leakage_shape(temp_c, law.reference_c.value, c1, c2, c3, *law.valid_c)
-    at_one_volt = leakage_at_one_volt_w(board)[board.parts.index(part)]
-    return float(at_one_volt * volt_v**law.volt_exponent.value * shape)
+    part_w = leakage_at_one_volt_w(board)[board.parts.index(part)]
+    return float(part_w * volt_v**law.volt_exponent.value * shape)
 
 
 def leakage_at_one_volt_w(board: "Board") -> NDArray[np.float64]:

@@ -20,7 +20,8 @@ from hw_models.tegrastats_dialect import Dialect, Sample
 from hw_models.tegrastats_format import format_line
 from hw_models.tegrastats_line import dialect_of, parse_line
 from hw_models.trace import Trace, read_trace
-from hw_models.trace_files import column_of, naming, read_table, read_text
+from hw_models.trace_csv import column_of, read_table
+from hw_models.trace_files import naming, read_text
 
 __all__ = [
     "Dialect",

@@ -42,14 +42,14 @@ def heat_inputs(
     power_w: Array,
     gain_w: Array,
     law: Array,
-    ambient: Array,
+    inflow: Array,
     see: Array,
     leak_w: Array,
     push: Array,
 ) -> None:
     """Fill leak_w (m,) and push (n,), the modal heating, for new inputs at these temperatures.
 
-    Arguments as in `heat_step`; ambient (n,) is the modal heating by the ambient.
+    Arguments as in `heat_step`; inflow (n,) is the modal heating by the ambient.
     """
     n = modes.shape[0]
     m = power_w.shape[0]
@@ -65,7 +65,7 @@ def heat_inputs(
         )
     for i in range(n):
         row = see[i]
-        heat = ambient[i]
+        heat = inflow[i]
         for j in range(m):
             heat += row[j] * (power_w[j] + leak_w[j])
         push[i] = heat
@@ -133,13 +133,14 @@ def heat_step(
 class Network:
     """The thermal network of one board at one fan level, diagonalised.
 
-    conductance (n, n) W/K including the ways to the ambient, capacity (n,) J/K, to_ambient (n,)
-    W/K, rate_hz (n,) modal rates in 1/s, from_modes and to_modes (n, n), nodes of parts (m,).
+    conductance_w_per_k (n, n) includes the ways to the ambient, which to_ambient_w_per_k (n,) also
+    gives alone; capacity_j_per_k (n,); rate_hz (n,) modal rates in 1/s; from_modes and to_modes
+    (n, n); part_node (m,) the node of each part.
     """
 
-    conductance: Array
-    capacity: Array
-    to_ambient: Array
+    conductance_w_per_k: Array
+    capacity_j_per_k: Array
+    to_ambient_w_per_k: Array
     rate_hz: Array
     from_modes: Array
     to_modes: Array
@@ -163,19 +164,23 @@ class Network:
 
     @classmethod
     def from_matrices(
-        cls, g: Array, capacity: Array, to_ambient: Array, part_node: NDArray[np.int64]
+        cls,
+        g: Array,
+        capacity_j_per_k: Array,
+        to_ambient_w_per_k: Array,
+        part_node: NDArray[np.int64],
     ) -> "Network":
         """A network from its matrices; ValueError unless G is symmetric positive definite."""
         if not np.allclose(g, g.T):
             raise ValueError("conductance is not symmetric; heat flows alike in both directions.")
-        root = np.sqrt(capacity)
+        root = np.sqrt(capacity_j_per_k)
         rates, basis = np.linalg.eigh(g / root[:, None] / root[None, :])
         if rates[0] <= 0:
             raise ValueError("some node has no way to the ambient; add a cooling conductance.")
         return cls(
-            conductance=g,
-            capacity=capacity,
-            to_ambient=to_ambient,
+            conductance_w_per_k=g,
+            capacity_j_per_k=capacity_j_per_k,
+            to_ambient_w_per_k=to_ambient_w_per_k,
             rate_hz=rates,
             from_modes=basis / root[:, None],
             to_modes=basis.T * root[None, :],
@@ -188,9 +193,9 @@ class Network:
         return np.ascontiguousarray(self.from_modes[self.part_node].T)
 
     @property
-    def ambient_force(self) -> Array:
+    def ambient_push_per_k(self) -> Array:
         """Modal heating by one degree of ambient, (n,)."""
-        return self.from_modes.T @ self.to_ambient
+        return self.from_modes.T @ self.to_ambient_w_per_k
 
     def linear_step(self, temps_c: Array, power_w: Array, dt_s: float, ambient_c: float) -> Array:
         """Node temperatures (n,) after dt_s of constant power_w (m,) by part, no leakage."""
@@ -216,8 +221,8 @@ class Network:
         decay, phi1, phi2, push, integral = np.zeros((5, n))
         leak_w, change_w = np.zeros((2, m))
         exponentials(self.rate_hz, dt_s, decay, phi1, phi2)
-        ambient = self.ambient_force * ambient_c
-        heat_inputs(modes, power_w, gain_w, law, ambient, see, leak_w, push)
+        inflow = self.ambient_push_per_k * ambient_c
+        heat_inputs(modes, power_w, gain_w, law, inflow, see, leak_w, push)
         heat_step(
             dt_s, modes, push, leak_w, power_w, gain_w, law, see, self.rate_hz,
             decay, phi1, phi2, energy_j, integral, change_w,
@@ -237,12 +242,12 @@ class Network:
         """
         law = _NO_LEAKAGE if law is None else law
         gain = np.zeros_like(power_w) if gain_w is None else gain_w
-        temps_c = np.full(len(self.capacity), ambient_c)
+        temps_c = np.full(len(self.capacity_j_per_k), ambient_c)
         for _ in range(200):
-            heat = self.to_ambient * ambient_c
+            heat = self.to_ambient_w_per_k * ambient_c
             shape = [leakage_shape(t, *law) for t in temps_c[self.part_node]]
             np.add.at(heat, self.part_node, power_w + gain * np.array(shape))
-            new = np.linalg.solve(self.conductance, heat)
+            new = np.linalg.solve(self.conductance_w_per_k, heat)
             if np.max(np.abs(new - temps_c)) < 1e-11 * (1 + np.max(np.abs(new))):
                 return new
             temps_c = new

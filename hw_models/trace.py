@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Any, final
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from hw_models.reading import JobReading, Reading, RowReader, columns_of
 from hw_models.trace_columns import Columns, check_columns, joined, same_values
@@ -39,7 +39,9 @@ class Trace:
 
     __slots__ = ("_columns", "_meta", "_readings", "_rows")
 
-    def __init__(self, columns: Columns, meta: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, columns: Mapping[str, ArrayLike], meta: Mapping[str, str] | None = None
+    ) -> None:
         self._columns: Columns | None = check_columns(columns)
         self._readings: Sequence[Reading] | None = None
         self._rows: RowReader | None = None

@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 Columns = Mapping[str, NDArray[Any]]
 
@@ -80,7 +80,7 @@ def missing(kind: str, rows: int) -> NDArray[Any]:
     return np.full(rows, None, dtype=object) if kind == "string" else np.full(rows, np.nan)
 
 
-def check_columns(columns: Mapping[str, Any]) -> Columns:
+def check_columns(columns: Mapping[str, ArrayLike]) -> Columns:
     """Columns become a trace's when their names, kinds, lengths and times are right.
 
     Returns read-only float64, int64, bool or object (str | None) arrays of shape (n_readings,).

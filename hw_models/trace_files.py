@@ -1,13 +1,9 @@
 """A trace on disk is one Parquet or CSV file that names every unit and loses no bit."""
 
-import csv
-import io
 import json
-import math
 import os
-import re
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
@@ -17,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw_models.trace_columns import Columns, column_form, kind_of
+from hw_models.trace_csv import column_of, read_table, write_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -25,8 +22,6 @@ SCHEMA_VERSION: Final = 1
 _VERSION_KEY: Final = "edgetwin_trace"
 _META_KEY: Final = "edgetwin_meta"
 _PARQUET_MAGIC: Final = b"PAR1"
-_ESCAPES: Final = {"\\": "\\\\", "\n": "\\n", "\r": "\\r"}
-_UNESCAPES: Final = {"\\\\": "\\", "\\n": "\n", "\\r": "\r", "\\e": ""}
 _Loaded = tuple[dict[str, NDArray[Any]], dict[str, str]]
 
 
@@ -72,11 +67,7 @@ def write_parquet(path: str | PathLike[str], columns: Columns, meta: Mapping[str
 
 
 def write_csv(path: str | PathLike[str], columns: Columns, meta: Mapping[str, str]) -> None:
-    """Columns become a CSV file: one line of JSON about them, the names, then one line per row.
-
-    A gap is an empty cell; backslashes, line ends and emptiness of a string are written as two
-    characters (a backslash and one of ``\\ n r e``), so that every row is one line.
-    """
+    """Columns become a CSV file: one line of JSON about them, the names, then one line per row."""
     about = {
         _VERSION_KEY: SCHEMA_VERSION,
         _META_KEY: dict(meta),
@@ -84,49 +75,9 @@ def write_csv(path: str | PathLike[str], columns: Columns, meta: Mapping[str, st
         "kinds": {name: kind_of(values) for name, values in columns.items()},
         "units": {name: column_form(name)[1] for name in columns},
     }
-    cells = [map(_WRITE[kind_of(values)], values.tolist()) for values in columns.values()]
     with _replacing(path) as part, part.open("w", encoding="utf-8", newline="") as file:
         file.write(f"# {json.dumps(about)}\n")
-        rows = csv.writer(file, lineterminator="\n")
-        rows.writerow(columns)
-        rows.writerows(zip(*cells, strict=True))
-
-
-def _write_float(value: float) -> str:
-    return "" if math.isnan(value) else repr(value)
-
-
-def _write_string(value: str | None) -> str:
-    if value is None:
-        return ""
-    return re.sub(r"[\\\n\r]", lambda found: _ESCAPES[found[0]], value) or "\\e"
-
-
-def _read_float(cell: str) -> float:
-    return float(cell) if cell else math.nan
-
-
-def _read_bool(cell: str) -> bool:
-    return {"true": True, "false": False}[cell.lower()]
-
-
-def _read_string(cell: str) -> str | None:
-    return re.sub(r"\\[\\nre]", lambda found: _UNESCAPES[found[0]], cell) if cell else None
-
-
-_WRITE: Final[Mapping[str, Callable[[Any], str]]] = {
-    "float": _write_float,
-    "int": str,
-    "bool": lambda value: "true" if value else "false",
-    "string": _write_string,
-}
-_READ: Final[Mapping[str, Callable[[str], Any]]] = {
-    "float": _read_float,
-    "int": int,
-    "bool": _read_bool,
-    "string": _read_string,
-}
-_DTYPES: Final = {"float": np.float64, "int": np.int64, "bool": np.bool_, "string": np.object_}
+        write_table(file, columns)
 
 
 def read_columns(path: str | PathLike[str]) -> _Loaded:
@@ -213,44 +164,3 @@ def _split_about(text: str) -> tuple[dict[str, Any], str]:
     except (json.JSONDecodeError, KeyError, TypeError) as error:
         raise ValueError("the first line is no JSON about a trace.") from error
     return about, body
-
-
-def read_table(body: str) -> dict[str, tuple[str, ...]]:
-    """A CSV table gives the cells of each column; ValueError for rows of unequal length."""
-    try:
-        names, *rows = list(csv.reader(io.StringIO(body, newline=""), strict=True)) or [[]]
-    except csv.Error as error:
-        raise ValueError(f"a damaged CSV file: {error}.") from error
-    if len(set(names)) < len(names):
-        raise ValueError(f"there are two columns {max(names, key=names.count)!r}; expected one.")
-    for row, cells in enumerate(rows):
-        if len(cells) != len(names):
-            raise ValueError(f"row {row} has {len(cells)} cells; expected {len(names)}.")
-    return dict(zip(names, zip(*rows, strict=True) if rows else [()] * len(names), strict=True))
-
-
-def column_of(name: str, kind: str, cells: tuple[str, ...]) -> NDArray[Any]:
-    """The cells of one column become numbers or strings; ValueError names one that cannot."""
-    if kind == "any":
-        kind = _guessed_kind(cells)
-    elif kind == "int" and "" in cells:
-        kind = "float"
-    values = []
-    for row, cell in enumerate(cells):
-        try:
-            values.append(_READ[kind](cell))
-        except (ValueError, KeyError) as error:
-            raise ValueError(f"column {name}, row {row}: {cell!r} is no {kind}.") from error
-    return np.array(values, dtype=_DTYPES[kind])
-
-
-def _guessed_kind(cells: tuple[str, ...]) -> str:
-    """A foreign column without a stated kind has the narrowest kind that fits all its cells."""
-    for kind in ("int", "float", "bool"):
-        try:
-            for cell in cells:
-                _READ[kind](cell)
-        except (ValueError, KeyError):
-            continue
-        return kind
-    return "string"

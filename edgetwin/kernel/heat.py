@@ -29,14 +29,14 @@ def flush_heat(s: Any, b: Any) -> None:
     """Close the open integrals of temperature before the fan or the ambient changes."""
     seconds = (s.t_ns - s.ambient_since_ns) * 1e-9
     s.ambient_since_ns = s.t_ns
-    conductance = 0.0
+    conductance_w_per_k = 0.0
     for i in range(b.nodes):
         away = 0.0
         for k in range(b.nodes):
-            away += b.to_modes[s.fan, k, i] * b.ambient_force[s.fan, k]
-        conductance += away
-        s.heat_out_j += b.ambient_force[s.fan, i] * s.modes_integral[i]
-    s.heat_out_j -= conductance * s.ambient_c * seconds
+            away += b.to_modes[s.fan, k, i] * b.ambient_push_per_k[s.fan, k]
+        conductance_w_per_k += away
+        s.heat_out_j += b.ambient_push_per_k[s.fan, i] * s.modes_integral[i]
+    s.heat_out_j -= conductance_w_per_k * s.ambient_c * seconds
     for z in range(b.zones):
         for i in range(b.nodes):
             s.zone_integral[z] += b.see_zone[s.fan, z, i] * s.modes_integral[i]

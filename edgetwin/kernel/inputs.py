@@ -148,12 +148,12 @@ def _power(s: Any, b: Any) -> None:
             s.power_w[p] = b.constant_w[p]
             s.gain_w[p] = b.leak_w[p]
             continue
-        volt = b.volt_v[d, s.level[d]]
+        volt_v = b.volt_v[d, s.level[d]]
         hz = b.freq_hz[d, s.level[d]]
-        s.power_w[p] = switching_w(b.active_f[p], b.idle_f[p], s.activity[p], volt, hz)
-        s.gain_w[p] = b.leak_w[p] * b.leak_volt[d, s.level[d]]
+        s.power_w[p] = switching_w(b.active_f[p], b.idle_f[p], s.activity[p], volt_v, hz)
+        s.gain_w[p] = b.leak_w[p] * b.leak_factor[d, s.level[d]]
         if p < b.units:
-            _unit_power(s, b, p, volt * volt * hz)
+            _unit_power(s, b, p, volt_v * volt_v * hz)
     if b.memory_part >= 0:
         s.power_w[b.memory_part] += s.traffic * b.energy_per_byte_j
     if b.fan_part >= 0:
@@ -172,8 +172,10 @@ def _unit_power(s: Any, b: Any, u: int, per_farad_w: float) -> None:
 
 @jit
 def _domain_busy(s: Any, b: Any, d: int) -> float:
-    """Utilisation of the busiest unit of a domain."""
+    """Utilisation of the busiest unit of a domain; of the memory, share of its bandwidth."""
     most = 0.0
+    if d == b.memory_domain:
+        return min(1.0, s.traffic / _bandwidth(s, b))
     for u in range(b.units):
         if b.unit_domain[u] == d:
             most = max(most, s.busy[u])
@@ -185,11 +187,11 @@ def _heat_inputs(s: Any, b: Any) -> None:
     """Leakage and modal heating under the new inputs."""
     n = b.nodes
     m = b.parts
-    ambient = np.empty(n)
+    inflow = np.empty(n)
     for i in range(n):
-        ambient[i] = b.ambient_force[s.fan, i] * s.ambient_c
+        inflow[i] = b.ambient_push_per_k[s.fan, i] * s.ambient_c
     heat_inputs(
-        s.modes[:n], s.power_w[:m], s.gain_w[:m], b.law, ambient, b.see[s.fan],
+        s.modes[:n], s.power_w[:m], s.gain_w[:m], b.law, inflow, b.see[s.fan],
         s.leak_w[:m], s.push[:n],
     )  # fmt: skip
 
@@ -208,5 +210,3 @@ def _next_events(s: Any) -> None:
             wait_s = min(s.job_left[j], s.job_phase_left[j]) / s.job_rate[j]
             if wait_s < 1e9:
                 s.job_event_ns[j] = s.t_ns + max(1, np.int64(np.ceil(wait_s * 1e9)))
-
-

@@ -144,8 +144,11 @@ def _account(s: Any, b: Any, dt_s: float, mean_w: float) -> None:
             s.job_phase_left[j] = max(0.0, s.job_phase_left[j] - work)
             s.job_done[j] += work
             s.job_alive_s[j] += dt_s
-            if below_target(s.job_rate[j], s.job_target[j]):
-                s.job_below_s[j] += dt_s
+            if s.job_target[j] > 0.0:
+                s.aimed_s += dt_s
+                if below_target(s.job_rate[j], s.job_target[j]):
+                    s.job_below_s[j] += dt_s
+                    s.below_s += dt_s
     for u in range(b.units):
         s.busy_s[u] += s.busy[u] * dt_s
     peak_w = mean_w + s.peak_extra_w

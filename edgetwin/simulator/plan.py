@@ -77,17 +77,15 @@ def _apply_mode(board: Board, lowered: Lowered, s: Any, name: str | None) -> Non
         return
     mode = board.mode(name)
     for domain, hz in mode.max_freq_hz.items():
-        freqs = board.clocks[domain].freqs_hz.array
-        top = np.searchsorted(freqs, hz + 0.5) - 1
+        freqs_hz = board.clocks[domain].freqs_hz.array
+        top = np.searchsorted(freqs_hz, hz + 0.5) - 1
         s["ceiling"][lowered.domains.index(domain)] = max(top, 0)
     if mode.online is not None:
         for u, unit in enumerate(lowered.units):
             s["online"][u] = unit in mode.online
 
 
-def scenario_process(
-    sim: "Simulator", state: dict[str, int]
-) -> Generator[simpy.Event, None, None]:
+def scenario_process(sim: "Simulator", state: dict[str, int]) -> Generator[simpy.Event, None, None]:
     """Arrivals, departures and changes of the plan, in order of time; resumes at state["next"]."""
     events: list[Arrival | Change] = [*sim.plan.changes, *sim.plan.arrivals]
     events.sort(key=lambda e: e.t_s)
@@ -134,6 +132,8 @@ def _break(sim: "Simulator", fault: Fault, *, broken: bool) -> None:
         s["steady"] = 0
     else:
         how = STUCK if fault.kind == "sensor-stuck" else DROPPED
-        names, key = (low.zones, "zone_fault") if fault.target in low.zones else (low.rails, "rail_fault")
+        names, key = (
+            (low.zones, "zone_fault") if fault.target in low.zones else (low.rails, "rail_fault")
+        )
         s[key][names.index(fault.target)] = how if broken else HEALTHY
         s["steady"] = 0

@@ -7,7 +7,7 @@ import numpy as np
 
 from edgetwin.backend import JobResult
 from edgetwin.kernel.state import zone_means_c
-from hw_models.jobs import TrainingJob
+from hw_models.jobs import TrainingJob, job_kind
 from hw_models.trace import JobReading, Reading
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def reading_of(sim: "Simulator") -> Reading:
     """The board as its sensors report it now."""
     s, low, board = sim.state[0], sim.lowered, sim.board
-    freqs = [clock.freqs_hz.value for clock in board.clocks.values()]
+    freqs_hz = [clock.freqs_hz.value for clock in board.clocks.values()]
     levels = s["level"].tolist()
     cap_w = float(s["cap_w"])
     return Reading(
@@ -26,7 +26,7 @@ def reading_of(sim: "Simulator") -> Reading:
         temps_c={z: _known(c) for z, c in zip(low.zones, s["zone_c"].tolist(), strict=False)},
         power_w=_power(sim),
         energy_j=input_energy_j(sim) if low.rails else None,
-        freq_hz={d: f[i] for d, f, i in zip(low.domains, freqs, levels, strict=False)},
+        freq_hz={d: f[i] for d, f, i in zip(low.domains, freqs_hz, levels, strict=False)},
         busy=dict(zip(low.units, s["busy"].tolist(), strict=False)),
         fan=int(s["fan"]) if board.limits.fan else None,
         throttled=bool(s["throttled"]),
@@ -37,6 +37,15 @@ def reading_of(sim: "Simulator") -> Reading:
 
 def _known(value: float) -> float | None:
     return None if math.isnan(value) else value
+
+
+def _all_ended_s(sim: "Simulator", jobs: tuple[JobResult, ...]) -> float | None:
+    """When the last job had done its work; None while some job runs, waits or is yet to come."""
+    ends = [j.end_s for j in jobs if j.end_s is not None]
+    to_come = len(sim.plan.arrivals) - sim.arrived
+    if not ends or sim.running or sim.waiting or to_come:
+        return None
+    return max(ends)
 
 
 def _power(sim: "Simulator") -> dict[str, float | None] | None:
@@ -75,6 +84,7 @@ def result_of(sim: "Simulator", slot: int, entry: "Running") -> JobResult:
     return JobResult(
         id=entry.id,
         title=entry.title,
+        kind=job_kind(entry.job),
         start_s=entry.start_s,
         end_s=None,
         work=float(s["job_done"][slot]),
@@ -107,7 +117,9 @@ def kpis_of(sim: "Simulator") -> dict[str, float | None]:
         "violated_jobs_share": sum(j.violated for j in aimed) / len(aimed) if aimed else 0.0,
         "migrations": float(s["migrations"]),
         "completed": float(len(sim.finished)),
-        "work": sum(j.work for j in jobs),
+        "instructions_done": sum(j.work for j in jobs if j.kind == "application"),
+        "samples_done": sum(j.work for j in jobs if j.kind == "training"),
+        "time_to_target_s": _all_ended_s(sim, jobs),
         "throttled_time_share": float(s["throttled_s"]) / seconds if seconds else 0.0,
         "cap_violation_time_share": float(s["over_cap_s"]) / seconds if seconds else 0.0,
         "max_overshoot_share": float(s["overshoot"]),

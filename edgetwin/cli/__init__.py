@@ -1,0 +1,56 @@
+"""The command line: one verb per module, one line per error."""
+
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from edgetwin.cli.boards import boards
+from edgetwin.cli.envs import envs
+from edgetwin.cli.replay import replay
+from edgetwin.cli.run import run
+
+OK, FAILED, USAGE, NO_HARDWARE, UNSAFE = range(5)
+
+app = typer.Typer(
+    name="edgetwin",
+    help="Digital twins of edge boards: run policies in simulation, replay board logs.",
+    epilog="Start with: edgetwin run thermal",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+for verb in (boards, envs, run, replay):
+    app.command()(verb)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit: 0 ok, 1 gate failed, 2 usage, 3 no hardware, 4 unsafe."""
+    sys.exit(_run(list(sys.argv[1:] if arguments is None else arguments)))
+
+
+def _run(arguments: list[str]) -> int:
+    try:
+        result = app(arguments, standalone_mode=False)
+    except (KeyError, ValueError, OSError, RuntimeError) as error:
+        return _complain(_one_line(error))
+    except KeyboardInterrupt:
+        return _complain("interrupted", 130)
+    except Exception as error:
+        if not hasattr(error, "format_message"):
+            if hasattr(error, "exit_code"):  # typer's own way to leave
+                return int(error.exit_code)
+            raise
+        return _complain(" ".join(error.format_message().split()))
+    return result if isinstance(result, int) else OK
+
+
+def _one_line(error: BaseException) -> str:
+    """The message of a built-in exception, without the quotes of KeyError."""
+    text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+    return " ".join(text.split()) or type(error).__name__
+
+
+def _complain(message: str, code: int = USAGE) -> int:
+    print(f"edgetwin: {message}", file=sys.stderr)
+    return code

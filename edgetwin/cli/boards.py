@@ -1,0 +1,40 @@
+"""`edgetwin boards`: which boards there are and how far to trust each."""
+
+from typing import Annotated, Any
+
+import typer
+
+from edgetwin.cli.output import Json, print_json, print_table
+from hw_models.board import Board, board_names, load_board
+from hw_models.board_schema import SECTIONS
+
+
+def boards(
+    board: Annotated[
+        list[str] | None, typer.Option(help="A board by name or file; may be repeated.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """List boards with the grade of each section: A+ validated ... D assumed."""
+    rows = [_row(load_board(name)) for name in board or board_names()]
+    if as_json:
+        print_json({"boards": rows})
+        return
+    print_table(
+        "Boards",
+        ["board", "grade", *SECTIONS, "what"],
+        [[r["name"], r["grade"], *r["sections"].values(), r["title"]] for r in rows],
+    )
+
+
+def _row(board: Board) -> dict[str, Any]:
+    return {
+        "name": board.name,
+        "title": board.title,
+        "grade": board.grade,
+        "sections": {section: board.grades[section] for section in SECTIONS},
+        "domains": list(board.clocks),
+        "zones": list(board.sensors.zones),
+        "rails": list(board.sensors.rails),
+        "modes": list(board.modes),
+    }

@@ -1,0 +1,148 @@
+"""`edgetwin run TASK`: policies over seeds on one board, compared in one table."""
+
+import sys
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from edgetwin.cli.output import Json, announce_compiling, note, print_json, print_table, show
+
+
+def run(
+    task: Annotated[str, typer.Argument(help="thermal or training; see `edgetwin envs`.")],
+    board: Annotated[str | None, typer.Option(help="Board name or board.toml.")] = None,
+    scenario: Annotated[str | None, typer.Option(help="Scenario name or file.")] = None,
+    policies: Annotated[
+        str | None, typer.Option(help="Names with commas between; `help` lists them.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(help="How many seeds, counted from --seed.")] = 1,
+    seed: Annotated[int, typer.Option(help="The first seed.")] = 0,
+    duration: Annotated[
+        float | None, typer.Option(help="Simulated seconds at most; default by task.")
+    ] = None,
+    backend: Annotated[str, typer.Option(help="sim (the twin).")] = "sim",
+    jobs: Annotated[int, typer.Option(help="Processes; -1 for one a core.")] = 1,
+    out: Annotated[Path | None, typer.Option(help="Folder to keep the run in.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Run policies on a board and compare them: heat, energy, quality of service.
+
+    Example: edgetwin run thermal --policies powersave,ondemand,qos-dvfs --seeds 5
+    """
+    from edgetwin.policies import policy_entries
+    from edgetwin.sweep import run_study, summarise
+    from edgetwin.tasks import find_task
+
+    chosen = find_task(task)
+    if policies == "help":
+        rows = [[e.name, e.title] for e in policy_entries().values() if task in e.tasks]
+        print_table(f"Policies for {task}", ["policy", "what it does"], rows)
+        return
+    study = _study(chosen, board, scenario, policies, seeds, seed, duration, backend)
+    announce_compiling()
+    with ExitStack() as stack:
+        folder = _folder(stack, study, task, out)
+        runs = run_study(study, folder, jobs)
+        table = {name: summarise(kpis, chosen.kpis) for name, kpis in runs.items()}
+        result = {"task": task, "board": study.board.name, "scenario": study.scenario.name,
+                  "seeds": list(study.seeds), "policies": table}  # fmt: skip
+        if out is not None:
+            folder.write_kpis(result)
+            _report(study, folder, result, chosen.kpis)
+    if as_json:
+        print_json(result)
+        return
+    _print(study, table, chosen.kpis)
+    if out is not None:
+        note(f"kept in {out}")
+
+
+def _study(
+    task: Any,
+    board: str | None,
+    scenario: str | None,
+    policies: str | None,
+    seeds: int,
+    seed: int,
+    duration: float | None,
+    backend: str,
+) -> Any:
+    from edgetwin.policies import make_policy
+    from edgetwin.scenario import load_scenario
+    from edgetwin.sweep import Study
+    from hw_models.board import load_board
+
+    if seeds < 1 or seed < 0:
+        raise ValueError(f"--seeds {seeds} --seed {seed}: give at least one seed, from 0 on.")
+    if duration is not None and not 0 < duration < 1e9:
+        raise ValueError(f"--duration {duration}: give a positive number of seconds.")
+    names = tuple(filter(None, policies.split(","))) if policies else task.policies
+    if not names or len(set(names)) < len(names):
+        raise ValueError(f"--policies {policies}: name at least one policy, each once.")
+    for name in names:
+        make_policy(name)
+    plan = load_scenario(scenario or task.scenario)
+    made = load_board(board or task.board)
+    plan.realise(made, seed=seed)
+    return Study(
+        board=made,
+        scenario=plan,
+        policies=names,
+        seeds=tuple(range(seed, seed + seeds)),
+        duration_s=duration or min(task.duration_s, plan.duration_s),
+        backend=backend,
+    )
+
+
+def _folder(stack: ExitStack, study: Any, task: str, out: Path | None) -> Any:
+    from edgetwin.runs import RunFolder
+
+    path = out or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+    arguments = {
+        "verb": "run",
+        "task": task,
+        "board": study.board.name,
+        "scenario": study.scenario.model_dump(mode="json"),
+        "policies": study.policies,
+        "seeds": study.seeds,
+        "duration_s": study.duration_s,
+        "backend": study.backend,
+    }
+    return stack.enter_context(RunFolder.create(path, command(), arguments))
+
+
+def command() -> list[str]:
+    """The words that repeat this run."""
+    return ["edgetwin", *sys.argv[1:]]
+
+
+def _print(study: Any, table: dict[str, Any], units: dict[str, str]) -> None:
+    title = (
+        f"{study.scenario.name} on {study.board.name} (grade {study.board.grade}), "
+        f"{len(study.seeds)} seeds, mean and 95 % interval"
+    )
+    heads = ["policy", *(f"{name} [{u}]" if u else name for name, u in units.items())]
+    rows = [[policy, *(_cell(table[policy][name]) for name in units)] for policy in table]
+    print_table(title, heads, rows)
+
+
+def _cell(figure: dict[str, float | None]) -> str:
+    if figure["low"] is None or figure["high"] is None:
+        return show(figure["value"])
+    half = (figure["high"] - figure["low"]) / 2
+    return f"{show(figure['value'])} ± {show(half)}"
+
+
+def _report(study: Any, folder: Any, result: dict[str, Any], units: dict[str, str]) -> None:
+    """The page of the run, where the extra that draws it is installed."""
+    from importlib.util import find_spec
+
+    if find_spec("plotly") is None:
+        note("no page written: pip install 'edgetwin[report]' adds it")
+        return
+    from edgetwin.report.run_page import write_run_page
+
+    write_run_page(study, folder, result, units, command())

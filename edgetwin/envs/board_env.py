@@ -1,0 +1,131 @@
+"""What all environments have in common: a board, a scenario, an episode, `info`, KPIs."""
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+import gymnasium as gym
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from edgetwin.envs.info import LazyInfo
+from edgetwin.envs.observe import block_size, entries
+from edgetwin.envs.render import ansi, picture
+from edgetwin.kernel import REACHED
+from edgetwin.scenario import Scenario, load_scenario
+from edgetwin.simulator import Simulator
+from edgetwin.tasks import Task
+from hw_models.board import Board, load_board, unknown
+
+Observation = NDArray[np.float32]
+
+
+class BoardEnv(gym.Env[Observation, Any]):
+    """One board under one scenario; a task says what is seen, decided and rewarded.
+
+    Subclasses are final. They set the spaces in `_build` and implement `_act_and_run`.
+    """
+
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["ansi", "rgb_array"], "render_fps": 2}
+    task: ClassVar[Task]
+    reward_names: ClassVar[tuple[str, str]]
+
+    def __init__(
+        self,
+        *,
+        board: str | Path | Board | None = None,
+        scenario: str | Path | Scenario | None = None,
+        step_s: float | None = None,
+        backend: str = "sim",
+        render_mode: str | None = None,
+    ) -> None:
+        if backend != "sim":
+            raise KeyError(unknown("backend of an environment", backend, ["sim"]))
+        if render_mode is not None and render_mode not in self.metadata["render_modes"]:
+            modes = self.metadata["render_modes"]
+            raise ValueError(unknown("render mode", render_mode, modes))
+        self.render_mode = render_mode
+        self.board = load_board(board or self.task.board)
+        self.scenario = load_scenario(scenario or self.task.scenario)
+        self.step_s = self.task.step_s if step_s is None else step_s
+        if not self.step_s > 0:
+            raise ValueError(f"step_s is {step_s}; give a positive number of seconds.")
+        self._step_ns = round(self.step_s * 1e9)
+        self.sim = Simulator(self.board, scenario=self.scenario)
+        self._record = self.sim.lowered.record
+        self._entries = entries(self.sim, self.reward_names, backend)
+        self._n_block = block_size(self.sim)
+        self._build()
+
+    def _build(self) -> None:
+        """Set spaces and whatever the task needs of the board."""
+        raise NotImplementedError
+
+    def _begin(self) -> None:
+        """Prepare an episode after the simulator was reset."""
+
+    def _act_and_run(self, action: Any, end_ns: int, obs: Observation, block: Any) -> float:
+        """Act, run to end_ns, fill obs and block; the reward."""
+        raise NotImplementedError
+
+    def _look(self, obs: Observation, block: Any) -> None:
+        """Fill obs and block as they are now."""
+        raise NotImplementedError
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observation, dict[str, Any]]:
+        """Start an episode. Options are fields of the scenario, or `scenario` itself.
+
+        ambient, initial ("steady", "ambient" or temperatures), jobs, arrivals, cap, cooling,
+        mode, faults, duration_s. An unknown option is a KeyError.
+        """
+        super().reset(seed=seed)
+        given = dict(options or {})
+        scenario = load_scenario(given.pop("scenario", self.scenario))
+        self._episode = scenario.with_(**given) if given else scenario
+        self._end_ns = round(self._episode.duration_s * 1e9)
+        self.sim.reset(seed=int(self.np_random.integers(2**31)), scenario=self._episode)
+        self._next_event_ns = self.sim.next_event_ns
+        self._begin()
+        obs = np.zeros(self.observation_space.shape or (), np.float32)
+        block = np.zeros(self._n_block)
+        self._look(obs, block)
+        return obs, LazyInfo(self._entries, block)
+
+    def step(self, action: Any) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
+        """Act, let step_s pass and look again.
+
+        terminated: the work is done or the board has shut down. truncated: the scenario is over.
+        """
+        obs = np.empty(self._n_obs, np.float32)
+        block = np.empty(self._n_block)
+        end_ns = int(self.sim.state["t_ns"][0]) + self._step_ns
+        reward = self._act_and_run(action, end_ns, obs, block)
+        return obs, reward, self.sim.done, end_ns >= self._end_ns, LazyInfo(self._entries, block)
+
+    def _finish_run(self, code: int, end_ns: int) -> None:
+        """Go on in the simulator when something discrete ended the compiled run early."""
+        if code >= 0:
+            self.sim.complete(code)
+        if code != REACHED or self._next_event_ns <= end_ns:
+            self.sim.run_until(end_ns)
+            self._next_event_ns = self.sim.next_event_ns
+
+    def _boxed(self, low: list[float], high: list[float]) -> spaces.Box:
+        self._n_obs = len(low)
+        return spaces.Box(np.array(low, np.float32), np.array(high, np.float32), dtype=np.float32)
+
+    def kpis(self) -> dict[str, float | None]:
+        """Key figures of the episode so far, apart from the reward."""
+        return self.sim.kpis()
+
+    def render(self) -> Any:
+        """The board as text ("ansi") or as a picture of its units (rgb_array, (h, w, 3) uint8)."""
+        if self.render_mode == "ansi":
+            return ansi(self.sim)
+        return picture(self.sim) if self.render_mode == "rgb_array" else None
+
+    def close(self) -> None:
+        """Nothing to give back. Closing twice is fine."""
+        self.sim.close()

@@ -1,0 +1,102 @@
+"""Compiled parts that every task shares: the block of numbers behind `info`."""
+
+from typing import Any
+
+import numpy as np
+
+from edgetwin.envs.info import Entries
+from edgetwin.simulator import Simulator
+from hw_models.compiled import jit
+
+# Fixed head of the block; after it temperatures, rails and clocks in board order.
+T_S, ENERGY_J, THROTTLED, CAP_W, OVER_CAP, QOS, REWARD_A, REWARD_B, FAN, HEAD = range(10)
+
+
+@jit
+def mark(s: Any) -> None:
+    """Note the counters at the start of a step; `fill_block` reports what has come since."""
+    s.mark_below_s = s.below_s
+    s.mark_aimed_s = s.aimed_s
+    s.mark_over_cap_s = s.over_cap_s
+    s.mark_ns = s.t_ns
+
+
+@jit
+def mark_step(state: Any) -> None:
+    """`mark` for callers that hold the record (1,)."""
+    mark(state[0])
+
+
+@jit
+def hottest_c(s: Any, b: Any) -> float:
+    """The highest temperature that a sensor reports, -50 degC if none does."""
+    hot_c = -50.0
+    for z in range(b.zones):
+        if s.zone_c[z] > hot_c:
+            hot_c = s.zone_c[z]
+    return min(hot_c, 200.0)
+
+
+@jit
+def fill_block(s: Any, b: Any, block: Any) -> None:
+    """Write what the sensors say now behind the head, and the head's common entries."""
+    aimed_s = s.aimed_s - s.mark_aimed_s
+    step_s = (s.t_ns - s.mark_ns) * 1e-9
+    block[QOS] = (s.below_s - s.mark_below_s) / aimed_s if aimed_s > 0.0 else 0.0
+    block[OVER_CAP] = (s.over_cap_s - s.mark_over_cap_s) / step_s if step_s > 0.0 else 0.0
+    block[T_S] = s.t_ns * 1e-9
+    total_j = 0.0
+    for p in range(b.parts):
+        total_j += s.energy_j[p]
+    block[ENERGY_J] = total_j
+    block[THROTTLED] = s.throttled
+    block[CAP_W] = s.cap_w
+    block[FAN] = s.fan
+    k = HEAD
+    for z in range(b.zones):
+        block[k] = s.zone_c[z]
+        k += 1
+    for r in range(b.rails):
+        block[k] = s.rail_w[r]
+        k += 1
+    for d in range(b.domains):
+        block[k] = b.freq_hz[d, s.level[d]]
+        k += 1
+
+
+def block_size(sim: Simulator) -> int:
+    """Numbers in a block of this board."""
+    low = sim.lowered
+    return HEAD + len(low.zones) + len(low.rails) + len(low.domains)
+
+
+def entries(sim: Simulator, rewards: tuple[str, str], backend: str) -> Entries:
+    """The documented keys of `info` and how each is read from a block."""
+    low, board = sim.lowered, sim.board
+    zones_at = HEAD
+    rails_at = zones_at + len(low.zones)
+    clocks_at = rails_at + len(low.rails)
+    calibration = {"id": board.name, "grade": board.grade, "in_envelope": None}
+
+    def named(names: tuple[str, ...], at: int) -> Any:
+        return lambda block: {
+            name: None if np.isnan(v) else v
+            for name, v in zip(names, block[at : at + len(names)].tolist(), strict=True)
+        }
+
+    return {
+        "t_s": lambda block: float(block[T_S]),
+        "temps_c": named(low.zones, zones_at),
+        "power_w": named(low.rails, rails_at) if low.rails else lambda block: None,
+        "energy_j": (lambda block: float(block[ENERGY_J])) if low.rails else lambda block: None,
+        "freq_hz": named(low.domains, clocks_at),
+        "fan": lambda block: int(block[FAN]) if board.limits.fan else None,
+        "throttled": lambda block: bool(block[THROTTLED]),
+        "cap_w": lambda block: None if np.isinf(block[CAP_W]) else float(block[CAP_W]),
+        "cap_violation": lambda block: float(block[OVER_CAP]),
+        "qos_violation": lambda block: float(block[QOS]),
+        rewards[0]: lambda block: float(block[REWARD_A]),
+        rewards[1]: lambda block: float(block[REWARD_B]),
+        "backend": lambda block: backend,
+        "calibration": lambda block: dict(calibration),
+    }

@@ -1,0 +1,224 @@
+"""edgetwin/Thermal-v0: place and migrate applications, keep targets, stay cool."""
+
+from pathlib import Path
+from typing import Any, ClassVar, Literal, final
+
+import numpy as np
+from gymnasium import spaces
+
+from edgetwin.envs.board_env import BoardEnv, Observation
+from edgetwin.envs.observe import QOS, REWARD_A, REWARD_B, fill_block, hottest_c, mark, mark_step
+from edgetwin.kernel import SLOTS
+from edgetwin.kernel.control import request
+from edgetwin.kernel.loop import advance
+from edgetwin.kernel.orders import migrate
+from edgetwin.scenario import Scenario
+from edgetwin.tasks import TASKS, Task
+from hw_models.board import Board
+from hw_models.compiled import jit
+from hw_models.lowering import GOVERNORS
+
+QOS_WEIGHT = 1.0
+REFERENCE_C = 25.0
+TEMP_SCALE_K = 50.0
+RATE_LIMIT = 10.0
+PER_SLOT = 3
+
+
+@final
+class ThermalEnv(BoardEnv):
+    """Keep a board cool while every application gets the speed it asked for.
+
+    Motivation
+        The run-time decision of arXiv 2206.05459: which application runs on which core. Clocks
+        follow by the 50 ms rule of that paper (`clocks="governor"`) or are the agent's, too
+        (`clocks="agent"`). Applications that arrive are put on the least loaded core first.
+
+    Observation: Box float32, (1 + n_clusters + n_cores + slots * (3 + n_cores),)
+        ==================  =============  ====================================================
+        index               bounds         meaning
+        ==================  =============  ====================================================
+        0                   [-50, 200]     hottest zone as its sensor says, degC
+        next n_clusters     [0, 1]         clock as a share of the cluster's highest
+        next n_cores        [0, 1]         utilisation of each core
+        then for each slot:
+        +0                  [0, 10]        rate over target, 1 = just met, 0 = no application
+        +1                  [0, 10]        target in 1e9 instructions per second
+        +2                  [0, 10]        L2 data accesses in 1e9 per second
+        +3 ... +3+n_cores   {0, 1}         the core it runs on
+        ==================  =============  ====================================================
+
+    Action
+        Discrete(1 + slots * n_cores): 0 does nothing, 1 + slot * n_cores + core migrates the
+        application in a slot (none there: nothing happens). With clocks="agent"
+        MultiDiscrete([1 + slots * n_cores, levels of each cluster ...]).
+
+    Reward
+        -(T - 25 degC) / 50 K - the share of application time in this step below 98 % of
+        target. The two terms are info["reward_temp"] and info["reward_qos"].
+
+    Episode
+        terminated when all applications of the scenario are done or the board has shut down,
+        truncated at the end of the scenario (and after max_episode_steps of the registration).
+
+    info
+        t_s, temps_c by zone, power_w by rail (None: no power sensor), energy_j, freq_hz by
+        domain, fan, throttled, cap_w, cap_violation (share of the step over the cap),
+        qos_violation (share of application time below target), reward_temp, reward_qos,
+        backend, calibration {id, grade, in_envelope}.
+
+    Arguments
+        board, scenario (names, files or objects), step_s (default 0.5 s), clocks, slots
+        (applications that the agent sees; others stay where they were put), render_mode.
+
+    Fidelity
+        Measured: instruction mix, cache misses and phases of the programs (deterministic
+        simulation of real binaries). Modelled: CPI, power, heat, the kernel's governors.
+        Ignored: operating system noise, cluster sleep states. See the board's grade.
+
+    Versions
+        v0: first.
+    """
+
+    task: ClassVar[Task] = TASKS["thermal"]
+    reward_names: ClassVar[tuple[str, str]] = ("reward_temp", "reward_qos")
+
+    def __init__(
+        self,
+        *,
+        board: str | Path | Board | None = None,
+        scenario: str | Path | Scenario | None = None,
+        step_s: float | None = None,
+        clocks: Literal["governor", "agent"] = "governor",
+        slots: int = 8,
+        backend: str = "sim",
+        render_mode: str | None = None,
+    ) -> None:
+        if clocks not in ("governor", "agent"):
+            raise ValueError(f"clocks is {clocks!r}; give 'governor' or 'agent'.")
+        if not 1 <= slots <= SLOTS:
+            raise ValueError(f"slots is {slots}; give 1 to {SLOTS}.")
+        self.clocks = clocks
+        self.slots = slots
+        super().__init__(
+            board=board,
+            scenario=scenario,
+            step_s=step_s,
+            backend=backend,
+            render_mode=render_mode,
+        )
+
+    def _build(self) -> None:
+        board = self.board
+        units = board.unit_list
+        kinds = board.performance.cores
+        self._cores = np.array([i for i, u in enumerate(units) if u.kind in kinds], np.int64)
+        names = dict.fromkeys(units[i].domain for i in self._cores)
+        self._clusters = np.array([list(board.clocks).index(d) for d in names], np.int64)
+        self._levels = [len(board.clocks[d].freqs_hz.value) for d in names]
+        self._asked = np.full(len(self._clusters), -1, np.int64)
+        n_cores, n_clusters = len(self._cores), len(self._clusters)
+        self._moves = 1 + self.slots * n_cores
+        slot_high = [RATE_LIMIT] * PER_SLOT + [1.0] * n_cores
+        body = [1.0] * (n_clusters + n_cores) + slot_high * self.slots
+        self.observation_space = self._boxed([-50.0] + [0.0] * len(body), [200.0, *body])
+        self.action_space = (
+            spaces.Discrete(self._moves)
+            if self.clocks == "governor"
+            else spaces.MultiDiscrete([self._moves, *self._levels])
+        )
+
+    def _begin(self) -> None:
+        name = "qos-dvfs" if self.clocks == "governor" else "userspace"
+        s = self.sim.state[0]
+        s["governor"][self._clusters] = GOVERNORS.index(name)
+        s["fixed"][self._clusters] = s["target"][self._clusters]
+
+    def _act_and_run(self, action: Any, end_ns: int, obs: Observation, block: Any) -> float:
+        sim = self.sim
+        move = self._decode(action)
+        code = run_step(
+            sim.state, self._record, sim.table.rows, move, self._cores, self._clusters,
+            self._asked, self.slots, min(end_ns, self._next_event_ns), obs, block,
+        )  # fmt: skip
+        if code != -1 or self._next_event_ns <= end_ns:
+            self._finish_run(code, end_ns)
+            look(sim.state, self._record, self._cores, self._clusters, self.slots, obs, block)
+        return float(block[REWARD_A] + block[REWARD_B])
+
+    def _look(self, obs: Observation, block: Any) -> None:
+        mark_step(self.sim.state)
+        look(self.sim.state, self._record, self._cores, self._clusters, self.slots, obs, block)
+
+    def _decode(self, action: Any) -> int:
+        if self.clocks == "agent":
+            for i, level in enumerate(action[1:]):
+                if not 0 <= level < self._levels[i]:
+                    raise ValueError(f"action {action} is not in {self.action_space}.")
+                self._asked[i] = level
+            action = action[0]
+        move = int(action)
+        if not 0 <= move < self._moves:
+            raise ValueError(f"action {action} is not in {self.action_space}.")
+        return move
+
+
+@jit
+def run_step(
+    state: Any, board: Any, table: Any, move: int, cores: Any, clusters: Any, asked: Any,
+    slots: int, end_ns: int, obs: Any, block: Any,
+) -> int:  # fmt: skip
+    """Migrate, set clocks, run to end_ns and look; what ended the run, as `advance`."""
+    s = state[0]
+    b = board[0]
+    mark(s)
+    if move > 0:
+        slot = (move - 1) // cores.shape[0]
+        if s.job_serial[slot] > 0 and s.job_unit[slot] >= 0:
+            core = cores[(move - 1) % cores.shape[0]]
+            if s.online[core]:
+                migrate(state, board, slot, core)
+    for c in range(clusters.shape[0]):
+        if asked[c] >= 0:
+            s.fixed[clusters[c]] = asked[c]
+            request(s, b, clusters[c], asked[c])
+    code = advance(state, board, table, end_ns)
+    look(state, board, cores, clusters, slots, obs, block)
+    return code
+
+
+@jit
+def look(
+    state: Any, board: Any, cores: Any, clusters: Any, slots: int, obs: Any, block: Any
+) -> None:
+    """Fill the observation, `info` and both reward terms since the last mark."""
+    s = state[0]
+    b = board[0]
+    fill_block(s, b, block)
+    hot_c = hottest_c(s, b)
+    block[REWARD_A] = -(hot_c - REFERENCE_C) / TEMP_SCALE_K
+    block[REWARD_B] = -QOS_WEIGHT * block[QOS]
+    obs[0] = hot_c
+    k = 1
+    for c in range(clusters.shape[0]):
+        d = clusters[c]
+        obs[k] = b.freq_hz[d, s.level[d]] / b.freq_hz[d, b.levels[d] - 1]
+        k += 1
+    n = cores.shape[0]
+    for c in range(n):
+        obs[k] = min(1.0, s.busy[cores[c]])
+        k += 1
+    for j in range(slots):
+        for i in range(PER_SLOT + n):
+            obs[k + i] = 0.0
+        if s.job_serial[j] > 0 and s.job_unit[j] >= 0:
+            target = s.job_target[j]
+            ratio = s.job_rate[j] / target if target > 0.0 else 1.0
+            obs[k] = min(RATE_LIMIT, max(ratio, 1e-3))
+            obs[k + 1] = min(RATE_LIMIT, target * 1e-9)
+            obs[k + 2] = min(RATE_LIMIT, s.job_l2d_rate[j] * 1e-9)
+            for c in range(n):
+                if cores[c] == s.job_unit[j]:
+                    obs[k + PER_SLOT + c] = 1.0
+        k += PER_SLOT + n
+

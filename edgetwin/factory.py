@@ -1,0 +1,41 @@
+"""The only constructor of backends: the same call for a simulated and a recorded board."""
+
+from pathlib import Path
+
+from edgetwin.backend import Backend
+from edgetwin.scenario import Scenario, load_scenario
+from hw_models.board import Board, load_board, unknown
+from hw_models.trace import Trace, read_trace
+
+KINDS = ("sim", "replay")
+
+
+def make_backend(
+    kind: str = "sim",
+    *,
+    board: str | Path | Board,
+    scenario: str | Path | Scenario | None = None,
+    seed: int = 0,
+    trace: str | Path | Trace | None = None,
+    coast: bool = True,
+) -> Backend:
+    """A backend of a kind: "sim" (the twin) or "replay" (a recorded trace).
+
+    board, scenario and trace are names, paths or objects. KeyError for an unknown kind or name,
+    ValueError when what the kind needs is missing or does not fit.
+    """
+    made = load_board(board)
+    if kind == "sim":
+        from edgetwin.simulator import Simulator
+
+        if trace is not None:
+            raise ValueError("backend 'sim' takes no trace; use backend 'replay'.")
+        plan = None if scenario is None else load_scenario(scenario)
+        return Simulator(made, scenario=plan, seed=seed, coast=coast)
+    if kind == "replay":
+        from edgetwin.replay import Replay
+
+        if trace is None:
+            raise ValueError("backend 'replay' needs a trace; give a file or a Trace.")
+        return Replay(made, trace if isinstance(trace, Trace) else read_trace(trace))
+    raise KeyError(unknown("backend", kind, list(KINDS)))

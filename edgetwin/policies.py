@@ -1,0 +1,129 @@
+"""Policies by name: one table that systems and third parties extend."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, final
+
+import numpy as np
+
+from edgetwin.backend import Policy
+from hw_models.board import Board, Knobs, unknown
+from hw_models.board_schema import Governor
+from hw_models.trace import Reading
+
+if TYPE_CHECKING:
+    from edgetwin.simulator import Simulator
+
+ENTRY_POINTS = "edgetwin.policies"
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyEntry:
+    """A named policy: how it is made, what it does in a line, the tasks it is meant for."""
+
+    name: str
+    make: Callable[[], Policy]
+    title: str
+    tasks: tuple[str, ...] = ("thermal", "training")
+
+
+@final
+class GovernorPolicy:
+    """Hands every clock that has units over to one governor of the board, once."""
+
+    def __init__(self, governor: Governor, period_s: float = 0.5) -> None:
+        self.governor = governor
+        self.period_s = period_s
+        self._first = Knobs()
+
+    def reset(self, board: Board, *, seed: int, twin: "Simulator | None" = None) -> None:
+        """ValueError for a board with a domain that lacks the governor."""
+        domains = {u.domain for u in board.unit_list}
+        for name in domains:
+            if self.governor not in board.domain(name).governors:
+                raise ValueError(f"{board.name} has no governor {self.governor!r} on {name}.")
+        self._first = Knobs(governor={d: self.governor for d in board.clocks if d in domains})
+
+    def __call__(self, reading: Reading) -> Knobs:
+        """The governor at the first call, nothing afterwards."""
+        knobs, self._first = self._first, Knobs()
+        return knobs
+
+
+@final
+class RandomPlacement:
+    """Moves one random application to a random core each period, under the QoS DVFS rule."""
+
+    def __init__(self, period_s: float = 0.5) -> None:
+        self.period_s = period_s
+        self._dvfs = GovernorPolicy("qos-dvfs", period_s)
+
+    def reset(self, board: Board, *, seed: int, twin: "Simulator | None" = None) -> None:
+        """Same seed, same moves."""
+        self._dvfs.reset(board, seed=seed)
+        kinds = board.performance.cores
+        self._cores = [u.name for u in board.unit_list if u.kind in kinds]
+        self._rng = np.random.default_rng([seed, 7])
+
+    def __call__(self, reading: Reading) -> Knobs:
+        """One move among the jobs that run."""
+        knobs = self._dvfs(reading)
+        jobs = [name for name, job in reading.jobs.items() if job.unit is not None]
+        if not jobs:
+            return knobs
+        job = jobs[int(self._rng.integers(len(jobs)))]
+        core = self._cores[int(self._rng.integers(len(self._cores)))]
+        return Knobs(governor=knobs.governor, placement={job: core})
+
+
+_GOVERNORS: Mapping[Governor, str] = {
+    "performance": "every clock at its highest operating point",
+    "powersave": "every clock at its lowest operating point",
+    "ondemand": "Linux ondemand: the top above 80 % load, else in proportion to the load",
+    "schedutil": "Linux schedutil: 1.25 times the clock that the load needs",
+    "qos-dvfs": "the lowest clock that keeps every application at its target, 50 ms loop",
+}
+
+_table: dict[str, PolicyEntry] = {}
+
+
+def register_policy(entry: PolicyEntry) -> None:
+    """Add a policy to the table; ValueError if the name is taken."""
+    if entry.name in _table:
+        raise ValueError(f"a policy named {entry.name!r} exists; choose another name.")
+    _table[entry.name] = entry
+
+
+def policy_entries() -> Mapping[str, PolicyEntry]:
+    """All policies by name, those of installed packages (group edgetwin.policies) included."""
+    for point in entry_points(group=ENTRY_POINTS):
+        if point.name not in _table:
+            register_policy(point.load())
+    return _table
+
+
+def make_policy(name: str) -> Policy:
+    """A fresh policy by name; KeyError with the nearest name otherwise."""
+    entries = policy_entries()
+    if name not in entries:
+        raise KeyError(unknown("policy", name, list(entries)))
+    return entries[name].make()
+
+
+def _register_own() -> None:
+    for governor, title in _GOVERNORS.items():
+        make = lambda g=governor: GovernorPolicy(g)  # noqa: E731
+        register_policy(PolicyEntry(name=governor, make=make, title=title))
+    register_policy(
+        PolicyEntry(
+            name="random-placement",
+            make=RandomPlacement,
+            title="one random migration per period, clocks by qos-dvfs",
+            tasks=("thermal",),
+        )
+    )
+
+
+_register_own()
