@@ -39,12 +39,12 @@ class GovernorPolicy:
         self._first = Knobs()
 
     def reset(self, board: Board, *, seed: int, twin: "Simulator | None" = None) -> None:
-        """ValueError for a board with a domain that lacks the governor."""
+        """ValueError for a board that offers the governor on none of its units' clocks."""
         domains = {u.domain for u in board.unit_list}
-        for name in domains:
-            if self.governor not in board.domain(name).governors:
-                raise ValueError(f"{board.name} has no governor {self.governor!r} on {name}.")
-        self._first = Knobs(governor={d: self.governor for d in board.clocks if d in domains})
+        offered = [d for d, c in board.clocks.items() if d in domains and self.governor in c.governors]
+        if not offered:
+            raise ValueError(f"{board.name} offers governor {self.governor!r} on no unit's clock.")
+        self._first = Knobs(governor=dict.fromkeys(offered, self.governor))
 
     def __call__(self, reading: Reading) -> Knobs:
         """The governor at the first call, nothing afterwards."""

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import inf
 from typing import Literal, final
 
@@ -78,12 +78,23 @@ def place(where: str) -> Iterator[None]:
         raise ValueError(f"{where}: {e}") from None
 
 
+# Peak rates found so far; the objects are kept so that their identities stay theirs.
+_peaks: dict[tuple[int, int], tuple[ApplicationProfile, Board, float]] = {}
+
+
 def full_speed_ips(profile: ApplicationProfile, board: Board) -> float:
     """The peak rate of a program on a board: alone, on its fastest kind of core at its top clock.
 
     Shares of peak refer to it, whatever power mode the board is in. ValueError where no core of
     the board runs the program.
     """
+    key = (id(profile), id(board))
+    if key not in _peaks:
+        _peaks[key] = (profile, board, _full_speed_ips(profile, board))
+    return _peaks[key][2]
+
+
+def _full_speed_ips(profile: ApplicationProfile, board: Board) -> float:
     from hw_models.workloads import peak_ips
 
     rates_ips = [0.0]
@@ -91,15 +102,9 @@ def full_speed_ips(profile: ApplicationProfile, board: Board) -> float:
         core = board.performance.cores.get(group.kind)
         if core is None or core.profile not in profile.by_kind:
             continue
-        phases = profile.by_kind[core.profile]
-        here = replace(
-            phases,
-            cpi_cycles=phases.cpi_cycles * core.cycles_scale.value,
-            stall_s=phases.stall_s * core.stall_scale.value,
-        )
-        scaled = replace(profile, by_kind={core.profile: here})
         top_hz = board.clocks[group.domain].freqs_hz.value[-1]
-        rates_ips.append(peak_ips(scaled, core.profile, top_hz))
+        scales = (core.cycles_scale.value, core.stall_scale.value)
+        rates_ips.append(peak_ips(profile, core.profile, top_hz, *scales))
     if max(rates_ips) == 0.0:
         raise ValueError(f"no core of {board.name} can run {profile.name}")
     return max(rates_ips)
@@ -117,13 +122,21 @@ def arrivals_of(
         with place("arrivals"):
             found += _drawn(arrivals, board, seeds)
     found.sort(key=lambda a: a.t_s)
-    named = tuple(
-        a if a.id else replace(a, id=f"{_work(a.job)}-{i + 1}") for i, a in enumerate(found)
-    )
+    named = tuple(a if a.id else _named(a, i + 1) for i, a in enumerate(found))
     twice = [name for name, n in Counter(a.id for a in named).items() if n > 1]
     if twice:
         raise ValueError(f"two jobs have the id {twice[0]!r}; ids must differ")
     return named
+
+
+def _named(arrival: Arrival, turn: int) -> Arrival:
+    return Arrival(
+        t_s=arrival.t_s,
+        id=f"{_work(arrival.job)}-{turn}",
+        job=arrival.job,
+        unit=arrival.unit,
+        lifetime_s=arrival.lifetime_s,
+    )
 
 
 def _work(job: Job) -> str:

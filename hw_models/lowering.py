@@ -73,6 +73,7 @@ class Lowered:
     rails: tuple[str, ...]
     nodes: tuple[str, ...]
     kinds: tuple[str, ...]
+    networks: tuple[Network, ...]
 
 
 def lower(board: "Board") -> Lowered:
@@ -86,12 +87,17 @@ def lower(board: "Board") -> Lowered:
         rails=tuple(board.sensors.rails),
         nodes=board.thermal.nodes,
         kinds=kinds(board),
+        networks=tuple(Network.of(board, level) for level in range(_fan_levels(board))),
     )
     _check_capacity(board, names)
     for fill in (_sizes, _clocks, _units, _parts, _sensors, _heat, _performance, _trips):
         fill(names.record[0], board, names)
     names.record.flags.writeable = False
     return names
+
+
+def _fan_levels(board: "Board") -> int:
+    return len(board.limits.fan.pwm) if board.limits.fan else 1
 
 
 def _check_capacity(board: "Board", names: Lowered) -> None:
@@ -106,7 +112,7 @@ def _check_capacity(board: "Board", names: Lowered) -> None:
         "rails": (len(names.rails), RAILS),
         "trips": (len(board.limits.trips), TRIPS),
         "kinds": (len(names.kinds), KINDS),
-        "fan levels": (len(board.limits.fan.pwm) if board.limits.fan else 1, FANS),
+        "fan levels": (_fan_levels(board), FANS),
     }
     for what, (n, most) in have.items():
         if n > most:
@@ -117,7 +123,7 @@ def _sizes(r: Any, board: "Board", names: Lowered) -> None:
     for key in ("nodes", "parts", "units", "domains", "zones", "rails"):
         r[key] = len(getattr(names, key))
     r["trips"] = len(board.limits.trips)
-    r["fans"] = len(board.limits.fan.pwm) if board.limits.fan else 1
+    r["fans"] = _fan_levels(board)
     r["cores"] = len(board.performance.cores)
 
 
@@ -175,8 +181,7 @@ def _part(r: Any, p: int, domain: int, part: Any) -> None:
 def _heat(r: Any, board: "Board", names: Lowered) -> None:
     n, m = len(names.nodes), len(names.parts)
     at = [names.nodes.index(z.node) for z in board.sensors.zones.values()]
-    for level in range(r["fans"]):
-        net = Network.of(board, level)
+    for level, net in enumerate(names.networks):
         r["rate_hz"][level, :n] = net.rate_hz
         r["see"][level, :n, :m] = net.see
         r["see_zone"][level, : len(at), :n] = net.from_modes[at]

@@ -1,11 +1,11 @@
 """Electrical power of a board's parts: switching, leakage, memory traffic."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hw_models.compiled import inline
+from hw_models.compiled import inline, jit
 
 if TYPE_CHECKING:
     from hw_models.board import Board
@@ -24,6 +24,59 @@ def leakage_shape(
     """Leakage relative to the reference temperature: a cubic in T, constant outside its range."""
     d = min(max(temp_c, low_c), high_c) - ref_c
     return 1.0 + d * (c1 + d * (c2 + d * c3))
+
+
+@jit
+def part_powers(
+    b: Any,
+    level: Any,
+    busy: Any,
+    activity: Any,
+    traffic: float,
+    fan: int,
+    online: Any,
+    power_w: Any,
+    gain_w: Any,
+) -> None:
+    """Fill power_w and gain_w (m,): switching power and leakage gain of every part.
+
+    b is a board's record, level (domains,) operating points, busy (units,) utilisation, activity
+    (m,) that of the units on entry and of shared parts too on return, traffic in bytes/s, fan a
+    level, online (units,) 0 where a unit is switched off and draws nothing.
+    """
+    for d in range(b.domains):
+        if b.shared_part[d] >= 0:
+            activity[b.shared_part[d]] = _domain_busy(b, level, busy, traffic, d)
+    for p in range(b.parts):
+        d = b.part_domain[p]
+        if d < 0:
+            power_w[p] = b.constant_w[p]
+            gain_w[p] = b.leak_w[p]
+            continue
+        volt_v = b.volt_v[d, level[d]]
+        hz = b.freq_hz[d, level[d]]
+        power_w[p] = switching_w(b.active_f[p], b.idle_f[p], activity[p], volt_v, hz)
+        gain_w[p] = b.leak_w[p] * b.leak_factor[d, level[d]]
+    for u in range(b.units):
+        if online[u] == 0:
+            power_w[u] = 0.0
+            gain_w[u] = 0.0
+    if b.memory_part >= 0:
+        power_w[b.memory_part] += traffic * b.energy_per_byte_j
+    if b.fan_part >= 0:
+        power_w[b.fan_part] = b.fan_w[fan]
+
+
+@jit
+def _domain_busy(b: Any, level: Any, busy: Any, traffic: float, d: int) -> float:
+    """Utilisation of the busiest unit of a domain; of the memory, share of its bandwidth."""
+    if d == b.memory_domain:
+        return min(1.0, traffic / (b.bytes_per_cycle * b.freq_hz[d, level[d]]))
+    most = 0.0
+    for u in range(b.units):
+        if b.unit_domain[u] == d:
+            most = max(most, busy[u])
+    return most
 
 
 def leakage_w(board: "Board", part: str, volt_v: float, temp_c: float) -> float:

@@ -47,7 +47,7 @@ def _write(token: Token, sample: Sample, unknown: Iterator[str]) -> str:
 
 def _number(value: float | None, divisor: float = 1.0) -> str:
     """Whole numbers are written without a point; a zone that is offline reads -256."""
-    said = OFFLINE_C if value is None else value
+    said = OFFLINE_C if value is None else float(value)
     number = said if divisor == 1.0 else round(said * divisor, 6)
     return str(int(number)) if number.is_integer() else f"{Decimal(repr(number)):f}"
 

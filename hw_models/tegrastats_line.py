@@ -71,7 +71,10 @@ def _engines(dialect: Dialect, numbers: Sequence[Hole]) -> list[tuple[str, int, 
 @lru_cache(maxsize=64)
 def _minute_s(stamp: str) -> float:
     """Seconds since 1970 at a minute written as ``MM-DD-YYYY HH:MM``, taken for UTC."""
-    return datetime.strptime(stamp, "%m-%d-%Y %H:%M").replace(tzinfo=UTC).timestamp()
+    try:
+        return datetime.strptime(stamp, "%m-%d-%Y %H:%M").replace(tzinfo=UTC).timestamp()
+    except ValueError as error:
+        raise ValueError(f"{stamp!r} is no date; expected MM-DD-YYYY HH:MM.") from error
 
 
 @final
@@ -167,11 +170,13 @@ def dialect_of(line: str) -> Dialect:
 
 def _learn(line: str, shape: bytes) -> Sample:
     """The first line of a shape is taken apart, and how it was done is kept for the next one."""
+    clean = " ".join(line.split())
+    if clean != line:
+        return parse_line(clean)
     dialect, texts = tokenize(line)
     if not any(token.kind == "cpu" or token.name == "RAM" for token in dialect):
         raise ValueError(f"{line[:60]!r} is no line of tegrastats; expected RAM and CPU [...].")
-    gap = r"\s+" if re.search(r"\s\s|[^\S ]", line) else " "
-    reader = _Reader(dialect, _pattern(dialect, texts, gap))
+    reader = _Reader(dialect, _pattern(dialect, texts))
     sample = reader.sample(texts)
     if len(_SHAPES) >= _MAX_SHAPES:
         _SHAPES.clear()
@@ -181,7 +186,7 @@ def _learn(line: str, shape: bytes) -> Sample:
     return sample
 
 
-def _pattern(dialect: Dialect, texts: Sequence[str], gap: str) -> str:
+def _pattern(dialect: Dialect, texts: Sequence[str]) -> str:
     """The pattern of all lines that differ from an example in their numbers only."""
     rest = iter(texts)
     tokens = []
@@ -189,7 +194,7 @@ def _pattern(dialect: Dialect, texts: Sequence[str], gap: str) -> str:
         groups = [f"({_hole(hole, next(rest))})" for hole in token.holes]
         pieces = map(re.escape, token.pieces)
         tokens.append("".join(map("".join, zip(pieces, [*groups, ""], strict=True))))
-        tokens.append("" if token.kind == "unix" else gap)
+        tokens.append("" if token.kind == "unix" else " ")
     return "".join(tokens[:-1])
 
 

@@ -7,7 +7,7 @@ doi:10.1006/jcph.2002.6995): a predictor with leakage frozen, then leakage linea
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -128,6 +128,18 @@ def heat_step(
         push[i] += more
 
 
+@jit
+def node_heat_w(temps_c: Array, part_node: Any, power_w: Array, gain_w: Array, law: Array) -> Array:
+    """Heat given off at every node, (n,): power_w and leakage of the parts that sit there."""
+    heat = np.zeros(temps_c.shape[0])
+    for j in range(power_w.shape[0]):
+        shape = leakage_shape(
+            temps_c[part_node[j]], law[0], law[1], law[2], law[3], law[4], law[5]
+        )
+        heat[part_node[j]] += power_w[j] + gain_w[j] * shape
+    return heat
+
+
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
@@ -139,6 +151,7 @@ class Network:
     """
 
     conductance_w_per_k: Array
+    resistance_k_per_w: Array
     capacity_j_per_k: Array
     to_ambient_w_per_k: Array
     rate_hz: Array
@@ -179,6 +192,7 @@ class Network:
             raise ValueError("some node has no way to the ambient; add a cooling conductance.")
         return cls(
             conductance_w_per_k=g,
+            resistance_k_per_w=np.linalg.inv(g),
             capacity_j_per_k=capacity_j_per_k,
             to_ambient_w_per_k=to_ambient_w_per_k,
             rate_hz=rates,
@@ -244,10 +258,8 @@ class Network:
         gain = np.zeros_like(power_w) if gain_w is None else gain_w
         temps_c = np.full(len(self.capacity_j_per_k), ambient_c)
         for _ in range(200):
-            heat = self.to_ambient_w_per_k * ambient_c
-            shape = [leakage_shape(t, *law) for t in temps_c[self.part_node]]
-            np.add.at(heat, self.part_node, power_w + gain * np.array(shape))
-            new = np.linalg.solve(self.conductance_w_per_k, heat)
+            heat = node_heat_w(temps_c, self.part_node, power_w, gain, law)
+            new = self.resistance_k_per_w @ (heat + self.to_ambient_w_per_k * ambient_c)
             if np.max(np.abs(new - temps_c)) < 1e-11 * (1 + np.max(np.abs(new))):
                 return new
             temps_c = new

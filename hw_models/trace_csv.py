@@ -1,7 +1,7 @@
 """The cells of a CSV table: every number and string is written so that it reads back unchanged.
 
 A gap is an empty cell; backslashes, line ends and emptiness of a string are written as two
-characters (a backslash and one of ``\\\\ n r e``), so that every row is one line.
+characters (a backslash and one of ``\\ n r e``), so that every row is one line.
 """
 
 import csv

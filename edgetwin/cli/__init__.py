@@ -16,7 +16,6 @@ app = typer.Typer(
     name="edgetwin",
     help="Digital twins of edge boards: run policies in simulation, replay board logs.",
     epilog="Start with: edgetwin run thermal",
-    no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
@@ -31,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _run(arguments: list[str]) -> int:
     try:
-        result = app(arguments, standalone_mode=False)
+        result = app(arguments or ["--help"], prog_name="edgetwin", standalone_mode=False)
     except (KeyError, ValueError, OSError, RuntimeError) as error:
         return _complain(_one_line(error))
     except KeyboardInterrupt:

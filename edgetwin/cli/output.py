@@ -22,13 +22,14 @@ def print_table(title: str, heads: Sequence[str], rows: Sequence[Sequence[Cell]]
     """A table on stdout, as wide as it needs to be when stdout is not a terminal."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table = Table(title=Text(title), title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for i, head in enumerate(heads):
         numeric = bool(rows) and isinstance(rows[0][i], int | float)
-        table.add_column(head, justify="right" if numeric else "left", no_wrap=i == 0)
+        table.add_column(Text(head), justify="right" if numeric else "left", no_wrap=i == 0)
     for row in rows:
-        table.add_row(*map(show, row))
+        table.add_row(*(Text(show(cell)) for cell in row))
     width = None if sys.stdout.isatty() else 240
     Console(width=width, no_color="NO_COLOR" in os.environ or None).print(table)
 

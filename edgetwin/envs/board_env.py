@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from edgetwin.envs.info import LazyInfo
 from edgetwin.envs.observe import block_size, entries
 from edgetwin.envs.render import ansi, picture
-from edgetwin.kernel import REACHED
 from edgetwin.scenario import Scenario, load_scenario
 from edgetwin.simulator import Simulator
 from edgetwin.tasks import Task
@@ -87,6 +86,8 @@ class BoardEnv(gym.Env[Observation, Any]):
         self._end_ns = round(self._episode.duration_s * 1e9)
         self.sim.reset(seed=int(self.np_random.integers(2**31)), scenario=self._episode)
         self._next_event_ns = self.sim.next_event_ns
+        self._now_ns = 0
+        self._over = False
         self._begin()
         obs = np.zeros(self.observation_space.shape or (), np.float32)
         block = np.zeros(self._n_block)
@@ -100,17 +101,17 @@ class BoardEnv(gym.Env[Observation, Any]):
         """
         obs = np.empty(self._n_obs, np.float32)
         block = np.empty(self._n_block)
-        end_ns = int(self.sim.state["t_ns"][0]) + self._step_ns
+        end_ns = self._now_ns + self._step_ns
         reward = self._act_and_run(action, end_ns, obs, block)
-        return obs, reward, self.sim.done, end_ns >= self._end_ns, LazyInfo(self._entries, block)
+        self._now_ns = end_ns
+        info = LazyInfo(self._entries, block)
+        return obs, reward, self._over, end_ns >= self._end_ns, info
 
-    def _finish_run(self, code: int, end_ns: int) -> None:
+    def _finish_run(self, end_ns: int) -> None:
         """Go on in the simulator when something discrete ended the compiled run early."""
-        if code >= 0:
-            self.sim.complete(code)
-        if code != REACHED or self._next_event_ns <= end_ns:
-            self.sim.run_until(end_ns)
-            self._next_event_ns = self.sim.next_event_ns
+        self.sim.run_until(end_ns)
+        self._next_event_ns = self.sim.next_event_ns
+        self._over = self.sim.done
 
     def _boxed(self, low: list[float], high: list[float]) -> spaces.Box:
         self._n_obs = len(low)

@@ -80,7 +80,7 @@ def entries(sim: Simulator, rewards: tuple[str, str], backend: str) -> Entries:
 
     def named(names: tuple[str, ...], at: int) -> Any:
         return lambda block: {
-            name: None if np.isnan(v) else v
+            name: v if v == v else None
             for name, v in zip(names, block[at : at + len(names)].tolist(), strict=True)
         }
 

@@ -9,8 +9,8 @@ from gymnasium import spaces
 from edgetwin.envs.board_env import BoardEnv, Observation
 from edgetwin.envs.observe import QOS, REWARD_A, REWARD_B, fill_block, hottest_c, mark, mark_step
 from edgetwin.kernel import SLOTS
-from edgetwin.kernel.control import request
-from edgetwin.kernel.loop import advance
+from edgetwin.kernel.control import USERSPACE, request
+from edgetwin.kernel.loop import REACHED, advance
 from edgetwin.kernel.orders import migrate
 from edgetwin.scenario import Scenario
 from edgetwin.tasks import TASKS, Task
@@ -110,14 +110,13 @@ class ThermalEnv(BoardEnv):
 
     def _build(self) -> None:
         board = self.board
-        units = board.unit_list
-        kinds = board.performance.cores
-        self._cores = np.array([i for i, u in enumerate(units) if u.kind in kinds], np.int64)
-        names = dict.fromkeys(units[i].domain for i in self._cores)
-        self._clusters = np.array([list(board.clocks).index(d) for d in names], np.int64)
+        cores = [u for u in board.unit_list if u.kind in board.performance.cores]
+        names = list(dict.fromkeys(u.domain for u in cores))
+        if names != list(board.clocks)[: len(names)] or cores != list(board.unit_list[: len(cores)]):
+            raise ValueError(f"{board.name} must list CPU cores and their clocks first.")
+        self._clusters = list(range(len(names)))
         self._levels = [len(board.clocks[d].freqs_hz.value) for d in names]
-        self._asked = np.full(len(self._clusters), -1, np.int64)
-        n_cores, n_clusters = len(self._cores), len(self._clusters)
+        n_cores, n_clusters = len(cores), len(names)
         self._moves = 1 + self.slots * n_cores
         slot_high = [RATE_LIMIT] * PER_SLOT + [1.0] * n_cores
         body = [1.0] * (n_clusters + n_cores) + slot_high * self.slots
@@ -136,26 +135,26 @@ class ThermalEnv(BoardEnv):
 
     def _act_and_run(self, action: Any, end_ns: int, obs: Observation, block: Any) -> float:
         sim = self.sim
-        move = self._decode(action)
-        code = run_step(
-            sim.state, self._record, sim.table.rows, move, self._cores, self._clusters,
-            self._asked, self.slots, min(end_ns, self._next_event_ns), obs, block,
+        reward = run_step(
+            sim.state, self._record, sim.table.rows, self._decode(action), self.slots,
+            min(end_ns, self._next_event_ns - 1), end_ns, obs, block,
         )  # fmt: skip
-        if code != -1 or self._next_event_ns <= end_ns:
-            self._finish_run(code, end_ns)
-            look(sim.state, self._record, self._cores, self._clusters, self.slots, obs, block)
-        return float(block[REWARD_A] + block[REWARD_B])
+        if reward != reward:  # NaN: something discrete came before the end
+            self._finish_run(end_ns)
+            reward = look_now(sim.state, self._record, self.slots, obs, block)
+        return float(reward)
 
     def _look(self, obs: Observation, block: Any) -> None:
         mark_step(self.sim.state)
-        look(self.sim.state, self._record, self._cores, self._clusters, self.slots, obs, block)
+        look_now(self.sim.state, self._record, self.slots, obs, block)
 
     def _decode(self, action: Any) -> int:
         if self.clocks == "agent":
-            for i, level in enumerate(action[1:]):
-                if not 0 <= level < self._levels[i]:
+            s = self.sim.state[0]
+            for level, top, d in zip(action[1:], self._levels, self._clusters, strict=True):
+                if not 0 <= level < top:
                     raise ValueError(f"action {action} is not in {self.action_space}.")
-                self._asked[i] = level
+                s["fixed"][d] = level
             action = action[0]
         move = int(action)
         if not 0 <= move < self._moves:
@@ -165,48 +164,59 @@ class ThermalEnv(BoardEnv):
 
 @jit
 def run_step(
-    state: Any, board: Any, table: Any, move: int, cores: Any, clusters: Any, asked: Any,
-    slots: int, end_ns: int, obs: Any, block: Any,
-) -> int:  # fmt: skip
-    """Migrate, set clocks, run to end_ns and look; what ended the run, as `advance`."""
+    state: Any, board: Any, table: Any, move: int, slots: int, free_ns: int, end_ns: int,
+    obs: Any, block: Any,
+) -> float:  # fmt: skip
+    """Migrate, ask for clocks, run and look; the reward, or NaN if stopped before end_ns.
+
+    The run stops at free_ns, the last instant before an event of the simulator.
+    """
     s = state[0]
     b = board[0]
     mark(s)
+    n = core_count(b)
     if move > 0:
-        slot = (move - 1) // cores.shape[0]
-        if s.job_serial[slot] > 0 and s.job_unit[slot] >= 0:
-            core = cores[(move - 1) % cores.shape[0]]
-            if s.online[core]:
-                migrate(state, board, slot, core)
-    for c in range(clusters.shape[0]):
-        if asked[c] >= 0:
-            s.fixed[clusters[c]] = asked[c]
-            request(s, b, clusters[c], asked[c])
-    code = advance(state, board, table, end_ns)
-    look(state, board, cores, clusters, slots, obs, block)
-    return code
+        slot = (move - 1) // n
+        core = (move - 1) % n
+        if s.job_serial[slot] > 0 and s.job_unit[slot] >= 0 and s.online[core]:
+            migrate(state, board, slot, core)
+    for d in range(b.domains):
+        if s.governor[d] == USERSPACE:
+            request(s, b, d, s.fixed[d])
+    if advance(state, board, table, min(free_ns, end_ns)) != REACHED or free_ns < end_ns:
+        return np.nan
+    return look(s, b, n, slots, obs, block)
 
 
 @jit
-def look(
-    state: Any, board: Any, cores: Any, clusters: Any, slots: int, obs: Any, block: Any
-) -> None:
-    """Fill the observation, `info` and both reward terms since the last mark."""
-    s = state[0]
-    b = board[0]
+def look_now(state: Any, board: Any, slots: int, obs: Any, block: Any) -> float:
+    """`look` for callers that hold the records (1,)."""
+    return look(state[0], board[0], core_count(board[0]), slots, obs, block)
+
+
+@jit
+def core_count(b: Any) -> int:
+    """How many units are CPU cores; they come first."""
+    n = 0
+    while n < b.units and b.unit_kind[n] < b.cores:
+        n += 1
+    return n
+
+
+@jit
+def look(s: Any, b: Any, n: int, slots: int, obs: Any, block: Any) -> float:
+    """Fill the observation, `info` and both reward terms since the last mark; the reward."""
     fill_block(s, b, block)
     hot_c = hottest_c(s, b)
     block[REWARD_A] = -(hot_c - REFERENCE_C) / TEMP_SCALE_K
     block[REWARD_B] = -QOS_WEIGHT * block[QOS]
     obs[0] = hot_c
     k = 1
-    for c in range(clusters.shape[0]):
-        d = clusters[c]
+    for d in range(b.unit_domain[n - 1] + 1):
         obs[k] = b.freq_hz[d, s.level[d]] / b.freq_hz[d, b.levels[d] - 1]
         k += 1
-    n = cores.shape[0]
     for c in range(n):
-        obs[k] = min(1.0, s.busy[cores[c]])
+        obs[k] = min(1.0, s.busy[c])
         k += 1
     for j in range(slots):
         for i in range(PER_SLOT + n):
@@ -217,8 +227,7 @@ def look(
             obs[k] = min(RATE_LIMIT, max(ratio, 1e-3))
             obs[k + 1] = min(RATE_LIMIT, target * 1e-9)
             obs[k + 2] = min(RATE_LIMIT, s.job_l2d_rate[j] * 1e-9)
-            for c in range(n):
-                if cores[c] == s.job_unit[j]:
-                    obs[k + PER_SLOT + c] = 1.0
+            if s.job_unit[j] < n:
+                obs[k + PER_SLOT + s.job_unit[j]] = 1.0
         k += PER_SLOT + n
-
+    return block[REWARD_A] + block[REWARD_B]

@@ -139,7 +139,7 @@ class TrainingEnv(BoardEnv):
         if slot is not None and batch != self._batch:
             change_batch(sim, slot, self._batches[batch])
             self._batch = batch
-        sim.run_until(end_ns)
+        self._finish_run(end_ns)
         return self._fill(obs, block)
 
     def _slot(self) -> int | None:

@@ -2,10 +2,13 @@
 
 from typing import Any
 
+import numpy as np
+
 from edgetwin.kernel.heat import set_fan
 from edgetwin.kernel.state import NEVER, QOS_SHARE
 from hw_models.compiled import inline, jit
-from hw_models.lowering import FAN, GOVERNORS, SHUTDOWN, THROTTLE
+from hw_models.limits import fan_by_trips
+from hw_models.lowering import GOVERNORS, SHUTDOWN, THROTTLE
 
 PERFORMANCE, POWERSAVE, USERSPACE, ONDEMAND, SCHEDUTIL, QOS_DVFS = range(len(GOVERNORS))
 # Linux kernel, Documentation/admin-guide/pm/cpufreq.rst: ondemand goes to the maximum above
@@ -17,7 +20,7 @@ SCHEDUTIL_MARGIN = 1.25
 @jit
 def request(s: Any, b: Any, d: int, level: int) -> None:
     """Ask a clock domain for an operating point; it runs after the transition time."""
-    level = min(max(level, 0), min(s.ceiling[d], s.trip_cap[d]))
+    level = min(max(level, 0), s.ceiling[d], s.trip_cap[d])
     if s.refused[d] or level == s.target[d]:
         return
     s.target[d] = level
@@ -43,6 +46,9 @@ def control(s: Any, b: Any) -> None:
     """One control period begins: trips and fan when polled, then every governor."""
     s.steady = 1 if s.calm >= 1 else 0
     s.calm += 1
+    if s.off:
+        s.tick += 1
+        return
     if s.tick % b.poll_ticks == 0:
         _trips(s, b)
     _demand(s, b)
@@ -92,13 +98,11 @@ def _wanted(s: Any, b: Any, d: int) -> int:
     if g == QOS_DVFS:
         return _qos(s, b, d)
     busy = s.domain_busy[d]
-    if g == SCHEDUTIL:
-        hz = SCHEDUTIL_MARGIN * busy * b.freq_hz[d, s.level[d]]
-        return lowest_at_least(b, d, hz)
-    if busy > UP_THRESHOLD:
-        return top
-    low = b.freq_hz[d, 0]
-    return lowest_at_least(b, d, low + busy * (b.freq_hz[d, top] - low))
+    hz = SCHEDUTIL_MARGIN * busy * b.freq_hz[d, s.level[d]]
+    if g == ONDEMAND:
+        low_hz = b.freq_hz[d, 0]
+        hz = np.inf if busy > UP_THRESHOLD else low_hz + busy * (b.freq_hz[d, top] - low_hz)
+    return lowest_at_least(b, d, hz)
 
 
 @jit
@@ -126,19 +130,15 @@ def _qos(s: Any, b: Any, d: int) -> int:
 
 @jit
 def _trips(s: Any, b: Any) -> None:
-    """Throttle, fan and shutdown by the temperatures that the sensors report."""
-    fan = 0
+    """Throttle, fan and shutdown by what the sensors report; a forced trip never shuts down."""
     for i in range(b.trips):
-        c = s.zone_c[b.trip_zone[i]]
-        kind = b.trip_kind[i]
-        if kind == SHUTDOWN and c >= b.trip_c[i]:
+        if b.trip_kind[i] == SHUTDOWN and s.zone_c[b.trip_zone[i]] >= b.trip_c[i]:
             s.off = 1
-        elif kind == FAN:
-            holds = s.fan >= b.trip_fan[i] and c > b.trip_c[i] - b.trip_hyst_k[i]
-            if c >= b.trip_c[i] or holds:
-                fan = max(fan, b.trip_fan[i])
+            s.dirty = 1
+    for z in range(b.zones):
+        s.seen_c[z] = np.inf if (s.trip_forced >> z) & 1 else s.zone_c[z]
     _throttle(s, b)
-    wanted = fan if s.fan_manual < 0 else s.fan_manual
+    wanted = fan_by_trips(b, s.seen_c, s.fan) if s.fan_manual < 0 else s.fan_manual
     if wanted != s.fan:
         set_fan(s, b, wanted)
 
@@ -146,20 +146,16 @@ def _trips(s: Any, b: Any) -> None:
 @jit
 def _throttle(s: Any, b: Any) -> None:
     """Lower the ceiling of a domain by one level while too hot, raise it when cool again."""
-    s.throttled = s.trip_forced
+    s.throttled = 0
     for d in range(b.domains):
         step = 1
-        concerned = False
         for i in range(b.trips):
             if b.trip_kind[i] == THROTTLE and b.trip_domain[i, d]:
-                concerned = True
-                c = s.zone_c[b.trip_zone[i]]
-                if c >= b.trip_c[i] or s.trip_forced:
+                c = s.seen_c[b.trip_zone[i]]
+                if c >= b.trip_c[i]:
                     step = -1
                 elif not c < b.trip_c[i] - b.trip_hyst_k[i]:
                     step = min(step, 0)
-        if not concerned:
-            step = -1 if s.trip_forced else 1
         before = s.trip_cap[d]
         s.trip_cap[d] = min(max(before + step, 0), b.levels[d] - 1)
         if s.trip_cap[d] != before:

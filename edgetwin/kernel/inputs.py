@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from edgetwin.kernel.state import NEVER
-from hw_models.compiled import jit
+from hw_models.compiled import inline, jit
 from hw_models.lowering import UNITS
 from hw_models.performance import (
     ACTIVITY,
@@ -23,7 +23,7 @@ from hw_models.performance import (
     contention,
     roof_s,
 )
-from hw_models.power import switching_w
+from hw_models.power import part_powers, switching_w
 from hw_models.thermal import heat_inputs
 
 
@@ -31,7 +31,7 @@ from hw_models.thermal import heat_inputs
 def refresh(s: Any, b: Any, table: Any) -> None:
     """Recompute every input of the physics after something has changed."""
     s.dirty = 0
-    s.calm = 0
+    s.calm = min(s.calm, 0)
     s.steady = 0
     _rates(s, b, table)
     _power(s, b)
@@ -44,7 +44,7 @@ def _rates(s: Any, b: Any, table: Any) -> None:
     """Work rate of every job, utilisation and activity of every unit, memory traffic."""
     on_unit = np.zeros(UNITS)
     for j in range(s.slots):
-        if s.job_unit[j] >= 0 and s.job_hold_ns[j] <= s.t_ns:
+        if _runs(s, j):
             on_unit[s.job_unit[j]] += 1.0
     for u in range(b.units):
         s.busy[u] = 0.0
@@ -56,8 +56,17 @@ def _rates(s: Any, b: Any, table: Any) -> None:
     for j in range(s.slots):
         s.job_rate[j] = 0.0
         s.job_l2d_rate[j] = 0.0
-        if s.job_unit[j] >= 0 and s.job_hold_ns[j] <= s.t_ns:
+        if _runs(s, j):
             _run(s, b, table, j, on_unit, traffic, bandwidth)
+    for u in range(b.units):
+        s.busy[u] = min(1.0, s.busy[u])
+        s.activity[u] = min(1.0, s.activity[u])
+
+
+@inline
+def _runs(s: Any, j: int) -> bool:
+    """A job makes progress: it sits on a unit, its migration is over, the board is on."""
+    return s.job_unit[j] >= 0 and s.job_hold_ns[j] <= s.t_ns and s.off == 0
 
 
 @jit
@@ -74,8 +83,8 @@ def _alone(s: Any, b: Any, table: Any, on_unit: Any) -> Any:
     """Bytes per second each job would move without contention, (slots,)."""
     traffic = np.zeros(s.slots)
     for j in range(s.slots):
-        u = s.job_unit[j]
-        if u >= 0 and s.job_hold_ns[j] <= s.t_ns:
+        if _runs(s, j):
+            u = s.job_unit[j]
             busy_s, launch_s, _ = _times(s, b, table, j, 1.0)
             at = 1 + KIND_COLUMNS * b.unit_kind[u]
             traffic[j] = table[s.job_row[j], at + BYTES] / ((busy_s + launch_s) * on_unit[u])
@@ -130,56 +139,25 @@ def _run(s: Any, b: Any, table: Any, j: int, on_unit: Any, traffic: Any, bandwid
     s.peak_activity[u] = max(s.peak_activity[u], active)
     host = b.unit_host[u]
     if host >= 0:
-        s.busy[host] = min(1.0, s.busy[host] + rate * launch_s)
-        s.activity[host] = min(1.0, s.activity[host] + rate * launch_s)
+        s.busy[host] += rate * launch_s
+        s.activity[host] += rate * launch_s
 
 
 @jit
 def _power(s: Any, b: Any) -> None:
     """Switching power and leakage gain of every part, and what peaks add to the mean."""
+    part_powers(b, s.level, s.busy, s.activity, s.traffic, s.fan, s.online, s.power_w, s.gain_w)
     s.peak_extra_w = 0.0
-    for d in range(b.domains):
-        p = b.shared_part[d]
-        if p >= 0:
-            s.activity[p] = _domain_busy(s, b, d)
-    for p in range(b.parts):
-        d = b.part_domain[p]
-        if d < 0:
-            s.power_w[p] = b.constant_w[p]
-            s.gain_w[p] = b.leak_w[p]
-            continue
-        volt_v = b.volt_v[d, s.level[d]]
-        hz = b.freq_hz[d, s.level[d]]
-        s.power_w[p] = switching_w(b.active_f[p], b.idle_f[p], s.activity[p], volt_v, hz)
-        s.gain_w[p] = b.leak_w[p] * b.leak_factor[d, s.level[d]]
-        if p < b.units:
-            _unit_power(s, b, p, volt_v * volt_v * hz)
-    if b.memory_part >= 0:
-        s.power_w[b.memory_part] += s.traffic * b.energy_per_byte_j
-    if b.fan_part >= 0:
-        s.power_w[b.fan_part] = b.fan_w[s.fan]
-
-
-@jit
-def _unit_power(s: Any, b: Any, u: int, per_farad_w: float) -> None:
-    """A unit switched off draws nothing; an accelerator's peaks exceed its mean."""
-    if s.online[u] == 0:
-        s.power_w[u] = 0.0
-        s.gain_w[u] = 0.0
-    elif b.unit_host[u] >= 0 and s.peak_activity[u] > s.activity[u]:
-        s.peak_extra_w += b.active_f[u] * (s.peak_activity[u] - s.activity[u]) * per_farad_w
-
-
-@jit
-def _domain_busy(s: Any, b: Any, d: int) -> float:
-    """Utilisation of the busiest unit of a domain; of the memory, share of its bandwidth."""
-    most = 0.0
-    if d == b.memory_domain:
-        return min(1.0, s.traffic / _bandwidth(s, b))
     for u in range(b.units):
-        if b.unit_domain[u] == d:
-            most = max(most, s.busy[u])
-    return most
+        more = s.peak_activity[u] - s.activity[u]
+        if s.online[u] and b.unit_host[u] >= 0 and more > 0.0:
+            d = b.unit_domain[u]
+            volt_v = b.volt_v[d, s.level[d]]
+            hz = b.freq_hz[d, s.level[d]]
+            s.peak_extra_w += switching_w(b.active_f[u], 0.0, more, volt_v, hz)
+    if s.off:
+        s.power_w[:] = 0.0
+        s.gain_w[:] = 0.0
 
 
 @jit

@@ -24,7 +24,7 @@ _TRIP_MARGIN_K = 0.5
 
 @jit
 def advance(state: Any, board: Any, table: Any, end_ns: int) -> int:
-    """Run until end_ns (REACHED), a job's completion (its slot >= 0) or SHUT_DOWN.
+    """Run until end_ns (REACHED), a job's completion (its slot >= 0) or SHUT_DOWN (once).
 
     state (1,) STATE_DTYPE, board (1,) BOARD_DTYPE, table (n_rows, columns) demand rows.
     """
@@ -44,16 +44,17 @@ def advance(state: Any, board: Any, table: Any, end_ns: int) -> int:
                 refresh(s, b, table)
             return REACHED
         if s.tick * b.period_ns <= s.t_ns:
+            was_off = s.off
             control(s, b)
-            if s.off:
+            if s.off != was_off:
                 return SHUT_DOWN
         if s.dirty:
             refresh(s, b, table)
         next_ns = _next_ns(s, b, end_ns)
         calm = s.steady and s.may_coast and s.t_ns % b.period_ns == 0
-        if calm and next_ns - s.t_ns > 2 * b.period_ns:
-            if _coast(s, b, work, next_ns):
-                continue
+        far = next_ns - s.t_ns > 2 * b.period_ns
+        if calm and far and _coast(s, b, work, next_ns):
+            continue
         _settle(s, b, work, min(next_ns, s.tick * b.period_ns))
 
 
@@ -139,8 +140,8 @@ def _account(s: Any, b: Any, dt_s: float, mean_w: float) -> None:
     """Progress of jobs and units, and the counters behind the key figures."""
     for j in range(s.slots):
         if s.job_serial[j] > 0 and s.job_unit[j] >= 0:
-            work = s.job_rate[j] * dt_s
-            s.job_left[j] = max(0.0, s.job_left[j] - work)
+            work = min(s.job_rate[j] * dt_s, s.job_left[j])
+            s.job_left[j] -= work
             s.job_phase_left[j] = max(0.0, s.job_phase_left[j] - work)
             s.job_done[j] += work
             s.job_alive_s[j] += dt_s
@@ -227,7 +228,7 @@ def _sensor_stop(b: Any, now: int, end: int) -> int:
 @jit
 def _near_trip(s: Any, b: Any) -> bool:
     """Is some temperature close to where the board would do something, or past it?"""
-    if s.throttled:
+    if s.throttled or s.trip_forced:
         return True
     for i in range(b.trips):
         z = b.trip_zone[i]

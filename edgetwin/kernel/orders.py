@@ -35,6 +35,15 @@ def set_fan_level(state: Any, board: Any, level: int) -> None:
 
 
 @jit
+def unsettle(state: Any, board: Any) -> None:
+    """Something outside the physics has changed: no jump before sensors and trips saw it."""
+    s = state[0]
+    b = board[0]
+    s.steady = 0
+    s.calm = -b.poll_ticks
+
+
+@jit
 def set_ambient(state: Any, board: Any, ambient_c: float) -> None:
     """The air around the board has another temperature from now on."""
     flush_heat(state[0], board[0])

@@ -43,13 +43,14 @@ STATE_DTYPE = np.dtype(
         ("modes", "f8", NODES), ("push", "f8", NODES), ("power_w", "f8", PARTS),
         ("gain_w", "f8", PARTS), ("leak_w", "f8", PARTS), ("energy_j", "f8", PARTS),
         ("modes_integral", "f8", NODES), ("zone_integral", "f8", ZONES), ("heat_out_j", "f8"),
-        ("ambient_since_ns", "i8"),        ("peak_extra_w", "f8"),
-        # sensors
-        ("zone_c", "f8", ZONES), ("zone_fault", "i8", ZONES), ("rail_w", "f8", RAILS),
+        ("ambient_since_ns", "i8"), ("peak_extra_w", "f8"),
+        # sensors; seen_c is what trips go by: zone_c, infinite where a fault forces them
+        ("zone_c", "f8", ZONES), ("zone_fault", "i8", ZONES), ("seen_c", "f8", ZONES),
+        ("rail_w", "f8", RAILS),
         ("rail_fault", "i8", RAILS), ("rail_mark_j", "f8", RAILS), ("rail_mark_ns", "i8", RAILS),
         # counters
-        ("migrations", "i8"), ("transitions", "i8"), ("aimed_s", "f8"), ("below_s", "f8"), ("throttled_s", "f8"),
-        ("over_cap_s", "f8"), ("overshoot", "f8"),
+        ("migrations", "i8"), ("transitions", "i8"), ("aimed_s", "f8"), ("below_s", "f8"),
+        ("throttled_s", "f8"), ("over_cap_s", "f8"), ("overshoot", "f8"),
         ("mark_below_s", "f8"), ("mark_aimed_s", "f8"), ("mark_over_cap_s", "f8"),
         ("mark_ns", "i8"), ("peak_w", "f8"), ("peak_c", "f8", ZONES),
     ]

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from edgetwin.backend import Applied
-from edgetwin.kernel import migrate, request_level, set_fan_level
+from edgetwin.kernel import migrate, request_level, set_fan_level, unsettle
 from edgetwin.simulator.jobs import change_batch, check_runs
 from hw_models.board import Knobs, unknown
 from hw_models.jobs import TrainingJob
@@ -95,6 +95,6 @@ def _fan(sim: "Simulator", level: int) -> None:
         raise ValueError(f"fan level {level} is not -1 (automatic) or 0..{len(fan.pwm) - 1}.")
     s = sim.state[0]
     s["fan_manual"] = level
-    s["steady"] = 0
+    unsettle(sim.state, sim.lowered.record)
     if level >= 0 and level != s["fan"]:
         set_fan_level(sim.state, sim.lowered.record, level)

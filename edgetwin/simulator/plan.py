@@ -7,12 +7,12 @@ import numpy as np
 import simpy
 from numpy.typing import NDArray
 
-from edgetwin.kernel import advance, new_state, set_ambient
+from edgetwin.kernel import advance, new_state, set_ambient, unsettle
 from edgetwin.kernel.state import DROPPED, HEALTHY, STUCK, State, set_temps
 from edgetwin.scenario import Arrival, Change, Fault, Plan, Scenario
 from hw_models.board import Board
 from hw_models.lowering import GOVERNORS, Lowered
-from hw_models.thermal import Network, leakage_law
+from hw_models.thermal import leakage_law
 
 if TYPE_CHECKING:
     from edgetwin.simulator.core import Simulator
@@ -51,7 +51,7 @@ def initial_state(
 def steady_temps_c(board: Board, lowered: Lowered, state: State) -> NDArray[np.float64]:
     """Node temperatures (n_nodes,) that the present inputs lead to, leakage included."""
     s, m = state[0], len(lowered.parts)
-    network = Network.of(board, int(s["fan"]))
+    network = lowered.networks[int(s["fan"])]
     power_w, gain_w = s["power_w"][:m].copy(), s["gain_w"][:m].copy()
     return network.steady(power_w, float(s["ambient_c"]), gain_w, leakage_law(board))
 
@@ -128,12 +128,12 @@ def _break(sim: "Simulator", fault: Fault, *, broken: bool) -> None:
     if fault.kind == "clock-refused":
         s["refused"][low.domains.index(fault.target)] = broken
     elif fault.kind == "trip":
-        s["trip_forced"] = broken
-        s["steady"] = 0
+        bit = 1 << low.zones.index(fault.target)
+        s["trip_forced"] = s["trip_forced"] | bit if broken else s["trip_forced"] & ~bit
     else:
         how = STUCK if fault.kind == "sensor-stuck" else DROPPED
         names, key = (
             (low.zones, "zone_fault") if fault.target in low.zones else (low.rails, "rail_fault")
         )
         s[key][names.index(fault.target)] = how if broken else HEALTHY
-        s["steady"] = 0
+    unsettle(sim.state, low.record)

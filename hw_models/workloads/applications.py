@@ -70,17 +70,23 @@ def load_application(name: str, dataset: str | None = None) -> ApplicationProfil
     )
 
 
-def peak_ips(profile: ApplicationProfile, kind: str, freq_hz: float) -> float:
+def peak_ips(
+    profile: ApplicationProfile,
+    kind: str,
+    freq_hz: float,
+    cycles_scale: float = 1.0,
+    stall_scale: float = 1.0,
+) -> float:
     """Mean instructions/s over all phases alone on one core: sum n / sum n (cycles / f + stall).
 
-    KeyError for a kind of core without a profile, ValueError for a clock that is not positive.
+    The scales are those of a board's kind of core (CoreKind) against the profiled one. KeyError for a kind of core without a profile, ValueError for a clock that is not positive.
     """
     if kind not in profile.by_kind:
         raise KeyError(unknown(f"kind of core in {profile.name}", kind, list(profile.by_kind)))
     if not freq_hz > 0:
         raise ValueError(f"freq_hz is {freq_hz}; give a clock above 0 Hz.")
     phases = profile.by_kind[kind]
-    insn_s = phases.cpi_cycles / freq_hz + phases.stall_s
+    insn_s = phases.cpi_cycles * (cycles_scale / freq_hz) + phases.stall_s * stall_scale
     return float(profile.phase_insns.sum() / (profile.phase_insns @ insn_s))
 
 

@@ -192,7 +192,7 @@ def test_a_trace_has_length_duration_and_a_last_reading() -> None:
 def test_traces_are_equal_when_every_value_and_the_meta_are() -> None:
     assert Trace(TRACE.columns, TRACE.meta) == TRACE
     assert Trace(TRACE.columns) != TRACE
-    warmer = {**TRACE.columns, "temps_c.gpu": [41.5, 41.5, 41.500000000000007]}
+    warmer = {**TRACE.columns, "temps_c.gpu": np.array([41.5, 41.5, 41.500000000000007])}
     assert Trace(warmer, TRACE.meta) != TRACE
 
 

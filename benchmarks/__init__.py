@@ -1,0 +1,1 @@
+"""How fast and how faithful: every figure we promise, measured side by side in one run."""

@@ -1,0 +1,1 @@
+"""The foundation's figures: heat, energy, speed, environments, start-up, errors, traps."""
