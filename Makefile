@@ -9,7 +9,7 @@ PYTHON ?= $(shell for p in $(candidates); do \
 BIN := .venv/bin
 OUT ?= out
 BOARD ?= $(if $(LOG),,jetson-tx2)
-checked := edgetwin hw_models $(wildcard calibration) benchmarks tests
+checked := edgetwin hw_models calibration benchmarks
 
 ifndef EDGETWIN_DATA
 ifneq ($(wildcard ../shared/data/README.md),)

@@ -1,18 +1,27 @@
-"""Digital twins of edge boards: run a policy on a simulated, recorded or real board alike."""
+"""Digital twins of edge boards: run a policy on a simulated, recorded or real board alike.
 
-from edgetwin.backend import (
-    Applied,
-    Backend,
-    FunctionPolicy,
-    JobResult,
-    Policy,
-    RunResult,
-    run,
-)
+Importing this package registers the Gymnasium environments; everything else is loaded when it is
+first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from edgetwin.envs import register_envs
-from edgetwin.factory import make_backend
-from edgetwin.policies import PolicyEntry, make_policy, register_policy
-from edgetwin.scenario import Scenario, load_scenario, scenario_names
+
+if TYPE_CHECKING:
+    from edgetwin.backend import (
+        Applied,
+        Backend,
+        FunctionPolicy,
+        JobResult,
+        Policy,
+        RunResult,
+        run,
+    )
+    from edgetwin.factory import make_backend
+    from edgetwin.policies import PolicyEntry, make_policy, register_policy
+    from edgetwin.scenario import Scenario, load_scenario, scenario_names
 
 __version__ = "0.1.0"
 __all__ = [
@@ -32,5 +41,32 @@ __all__ = [
     "run",
     "scenario_names",
 ]
+
+_HOMES = {
+    "edgetwin.backend": (
+        "Applied",
+        "Backend",
+        "FunctionPolicy",
+        "JobResult",
+        "Policy",
+        "RunResult",
+        "run",
+    ),
+    "edgetwin.factory": ("make_backend",),
+    "edgetwin.policies": ("PolicyEntry", "make_policy", "register_policy"),
+    "edgetwin.scenario": ("Scenario", "load_scenario", "scenario_names"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(home), name)
+    raise AttributeError(f"module 'edgetwin' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__
+
 
 register_envs()

@@ -123,8 +123,13 @@ class RunResult:
 
 
 def as_policy(policy: Policy | Callable[[Reading], Knobs]) -> Policy:
-    """A policy as it is, a function wrapped as one."""
-    return policy if isinstance(policy, Policy) else FunctionPolicy(policy)
+    """A policy as it is, a function wrapped as one; ValueError for neither."""
+    if not callable(policy):
+        raise ValueError(f"{policy!r} is no policy; give a function or make_policy(name).")
+    made = policy if isinstance(policy, Policy) else FunctionPolicy(policy)
+    if not made.period_s > 0:
+        raise ValueError(f"the policy's period_s is {made.period_s}; it must be positive.")
+    return made
 
 
 def run(
@@ -139,8 +144,8 @@ def run(
 ) -> RunResult:
     """Run a policy on a backend until duration_s has passed or the backend is done.
 
-    watch is called with every reading (progress, live views). ValueError for a duration that is
-    not positive. The backend is not closed.
+    watch is called with every reading (progress, live views). ValueError for a duration or a
+    period that is not positive, or a policy that returns no Knobs. The backend is not closed.
     """
     if not duration_s > 0:
         raise ValueError(f"duration is {duration_s} s; it must be positive.")
@@ -149,7 +154,10 @@ def run(
     policy.reset(backend.board, seed=seed, twin=twin)
     start_s, traces = reading.t_s, [Trace.from_readings([reading])]
     while (left_s := start_s + duration_s - reading.t_s) > 1e-9 and not backend.done:
-        backend.apply(policy(reading))
+        knobs = policy(reading)
+        if not isinstance(knobs, Knobs):
+            raise ValueError(f"the policy returned {knobs!r}; give Knobs, Knobs() for no change.")
+        backend.apply(knobs)
         traces.append(backend.advance(min(policy.period_s, left_s)))
         reading = traces[-1].last
         if watch:

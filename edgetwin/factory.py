@@ -4,7 +4,8 @@ from pathlib import Path
 
 from edgetwin.backend import Backend
 from edgetwin.scenario import Scenario, load_scenario
-from hw_models.board import Board, load_board, unknown
+from hw_models.board import Board, load_board
+from hw_models.naming import unknown
 from hw_models.trace import Trace, read_trace
 
 KINDS = ("sim", "replay")

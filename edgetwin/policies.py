@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 
 from edgetwin.backend import Policy
-from hw_models.board import Board, Knobs, unknown
+from hw_models.board import Board, Knobs
+from hw_models.naming import unknown
 from hw_models.board_schema import Governor
 from hw_models.trace import Reading
 

@@ -24,7 +24,8 @@ from edgetwin.scenario_plan import (
 )
 from edgetwin.scenario_schema import ApplicationEntry, Arrivals, Fault, JobEntry
 from edgetwin.scenario_values import AmbientSteps, CapSteps, Initial, Positive
-from hw_models.board import Board, first_problem, unknown
+from hw_models.board import Board, first_problem
+from hw_models.naming import unknown
 from hw_models.quantity import Frozen
 
 __all__ = [

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import final
 
-from hw_models.board import unknown
+from hw_models.naming import unknown
 
 
 @final

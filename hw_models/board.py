@@ -1,6 +1,5 @@
 """A board: clocks, units, power, heat, speed, sensors and limits, loaded from one TOML file."""
 
-import difflib
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -26,6 +25,7 @@ from hw_models.board_schema import (
     UnitGroup,
 )
 from hw_models.lowering import Lowered, lower
+from hw_models.naming import unknown
 from hw_models.quantity import GRADES, Frozen, Grade, Source
 
 
@@ -149,13 +149,6 @@ def _members(groups: dict[str, UnitGroup]) -> Iterator[Unit]:
             yield Unit(name=name, group=key, kind=g.kind, domain=g.domain, node=node, host=g.host)
 
 
-def unknown(what: str, name: str, known: list[str]) -> str:
-    """One line that says a name is unknown, which one may be meant and which ones exist."""
-    close = difflib.get_close_matches(name, known, n=1)
-    hint = f" Did you mean {close[0]!r}?" if close else ""
-    return f"no {what} named {name!r}.{hint} Known: {', '.join(known) or 'none'}."
-
-
 def board_names() -> tuple[str, ...]:
     """Names of the boards shipped with the package."""
     root = resources.files("hw_models") / "boards"
@@ -179,7 +172,10 @@ def load_board(board: "str | FilePath | Board") -> Board:
     path = FilePath(text)
     if not path.is_file():
         raise FileNotFoundError(f"no board file at {text}; give a board.toml or a board's name.")
-    return parse_board(path.read_text(encoding="utf-8"), text)
+    try:
+        return parse_board(path.read_text(encoding="utf-8"), text)
+    except UnicodeDecodeError:
+        raise ValueError(f"{text} is not UTF-8 text; a board file is TOML.") from None
 
 
 @cache

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import BaseModel
 
-from hw_models.board_physics import Part
 from hw_models.board_schema import SECTIONS
 from hw_models.quantity import Quantity
 
@@ -14,9 +13,20 @@ if TYPE_CHECKING:
     from hw_models.board import Board
 
 
+_SIGNED = {"ambient_c", "temp_c", "reference_c", "offset_k", "coefficients", "volt_exponent"}
+_POSITIVE = {
+    *("freqs_hz", "volts_v", "capacity_j_per_k", "control_period_s", "poll_s", "ram_bytes"),
+    *("bandwidth_bytes_per_cycle", "flops_per_cycle", "bytes_per_cycle", "cycles_scale"),
+    *("efficiency", "forward_efficiency", "forward_tokens", "pnorm"),
+}
+
+
 def check_board(board: "Board") -> None:
     """Raise ValueError naming the first inconsistency of a board file."""
-    for check in (_sources, _grades, _clocks, _units, _power, _thermal, _sensors, _limits, _modes):
+    for check in (
+        *(_sources, _grades, _signs, _clocks, _units, _power, _thermal, _performance),
+        *(_sensors, _limits, _modes, _aliases),
+    ):
         for problem in check(board):
             raise ValueError(problem)
 
@@ -71,14 +81,23 @@ def _grade_supported(board: "Board", section: str) -> Iterator[str]:
         yield f"{section} claims grade {grade}, which its sources {sorted(used)} do not bear"
 
 
+def _signs(board: "Board") -> Iterator[str]:
+    for at, q in quantities(board):
+        key = at.rsplit(".", 1)[-1]
+        if key in _POSITIVE and np.any(q.array <= 0):
+            yield f"{at} is {q.value}; it must be positive"
+        elif key not in _SIGNED and np.any(q.array < 0):
+            yield f"{at} is {q.value}; it cannot be negative"
+
+
 def _clocks(board: "Board") -> Iterator[str]:
     for name, d in board.clocks.items():
         n = len(d.freqs_hz.value)
-        if n == 0 or np.any(np.diff(d.freqs_hz.array) <= 0) or d.freqs_hz.value[0] <= 0:
-            yield f"clocks.{name}.freqs_hz must be positive and ascending"
-        if len(d.volts_v.value) != n or np.any(d.volts_v.array <= 0):
-            yield f"clocks.{name}.volts_v needs {n} positive voltages, one per frequency"
-        if len(d.transition_s.value) != n or np.any(d.transition_s.array < 0):
+        if n == 0 or np.any(np.diff(d.freqs_hz.array) <= 0):
+            yield f"clocks.{name}.freqs_hz must ascend and hold at least one frequency"
+        if len(d.volts_v.value) != n:
+            yield f"clocks.{name}.volts_v needs {n} voltages, one per frequency"
+        if len(d.transition_s.value) != n:
             yield f"clocks.{name}.transition_s needs {n} times, one per target frequency"
         if d.governor not in d.governors:
             yield f"clocks.{name}.governor {d.governor!r} is not among its governors"
@@ -117,20 +136,14 @@ def _power(board: "Board") -> Iterator[str]:
         yield from _missing("power.memory.domain", (memory.domain,), board.clocks)
     if len(board.power.leakage.coefficients.value) != 3:
         yield "power.leakage.coefficients needs three numbers: per K, per K^2, per K^3"
-    for at, part in (*board.power.units.items(), *board.power.domains.items()):
-        yield from _not_negative(at, part)
-
-
-def _not_negative(at: str, part: Part) -> Iterator[str]:
-    for key, q in quantities(part, f"power.{at}"):
-        if q.value < 0:
-            yield f"{key} is {q.value}; it cannot be negative"
 
 
 def _thermal(board: "Board") -> Iterator[str]:
     t = board.thermal
-    if len(t.capacity_j_per_k.value) != len(t.nodes) or np.any(t.capacity_j_per_k.array <= 0):
-        yield f"thermal.capacity_j_per_k needs {len(t.nodes)} positive numbers, one per node"
+    if len(set(t.nodes)) != len(t.nodes):
+        yield f"thermal.nodes must differ: {', '.join(t.nodes)}"
+    if len(t.capacity_j_per_k.value) != len(t.nodes):
+        yield f"thermal.capacity_j_per_k needs {len(t.nodes)} numbers, one per node"
     for link in t.links:
         yield from _missing("thermal.links.between", link.between, t.nodes)
         if link.conductance_w_per_k.value <= 0:
@@ -138,8 +151,7 @@ def _thermal(board: "Board") -> Iterator[str]:
     levels = len(board.limits.fan.pwm) if board.limits.fan else 1
     for c in t.cooling:
         yield from _missing("thermal.cooling.node", (c.node,), t.nodes)
-        g = c.conductance_w_per_k.array
-        if len(g) != levels or np.any(g < 0):
+        if len(c.conductance_w_per_k.value) != levels:
             yield f"thermal.cooling of {c.node} needs {levels} conductances, one per fan level"
     if not _reaches_ambient(board):
         yield "thermal: some node has no way to the ambient"
@@ -153,6 +165,20 @@ def _reaches_ambient(board: "Board") -> bool:
             if reached & set(link.between):
                 reached |= set(link.between)
     return reached == set(t.nodes)
+
+
+def _performance(board: "Board") -> Iterator[str]:
+    perf = board.performance
+    for name, kind in perf.accelerators.items():
+        tokens, efficiency = kind.forward_tokens, kind.forward_efficiency
+        if len(tokens.value) != len(efficiency.value) or np.any(np.diff(tokens.array) <= 0):
+            yield (
+                f"performance.accelerators.{name}.forward_tokens must ascend and have "
+                "as many entries as forward_efficiency"
+            )
+    if perf.inference:
+        names = [u.name for u in board.unit_list]
+        yield from _missing("performance.inference.unit", (perf.inference.unit,), names)
 
 
 def _sensors(board: "Board") -> Iterator[str]:
@@ -183,6 +209,15 @@ def _modes(board: "Board") -> Iterator[str]:
     for name, mode in board.modes.items():
         yield from _missing(f"modes.{name}.max_freq_hz", mode.max_freq_hz, board.clocks)
         yield from _missing(f"modes.{name}.online", mode.online or (), names)
+
+
+def _aliases(board: "Board") -> Iterator[str]:
+    a, sensors = board.aliases, board.sensors
+    names = [u.name for u in board.unit_list]
+    yield from _missing("aliases.zones", a.zones.values(), sensors.zones)
+    yield from _missing("aliases.rails", a.rails.values(), sensors.rails)
+    yield from _missing("aliases.domains", a.domains.values(), board.clocks)
+    yield from _missing("aliases.units", a.units.values(), names)
 
 
 def _missing(at: str, names: object, known: object) -> Iterator[str]:

@@ -84,7 +84,7 @@ class Rail(Frozen):
 class Sensors(Frozen):
     """What the board can say about itself; no rails means that power is not measured."""
 
-    zones: dict[str, Zone]
+    zones: dict[str, Zone] = Field(min_length=1)
     rails: dict[str, Rail] = {}
     input_rail: str | None = None
     l2d_counter: bool = False

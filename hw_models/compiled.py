@@ -17,7 +17,7 @@ _FASTMATH = {"reassoc", "contract", "arcp", "nsz"}
 def jit(function: F) -> F:
     """Compile for the argument types of the first call; keep the machine code on disk."""
     compiled = numba.njit(cache=True, fastmath=_FASTMATH, error_model="numpy")(function)
-    return _stamped(compiled)
+    return cast(F, _stamped(compiled))
 
 
 def inline(function: F) -> F:

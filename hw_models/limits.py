@@ -20,3 +20,19 @@ def fan_by_trips(b: Any, zone_c: Any, fan: int) -> int:
             if c >= b.trip_c[i] or holds:
                 wanted = max(wanted, b.trip_fan[i])
     return wanted
+
+
+@jit
+def fan_course(board: Any, zones_c: Any, levels: Any) -> None:
+    """Fill levels (rows,): the fan under its trips along zones_c (rows, n_zones), from rest.
+
+    board (1,) is a board's record. A zone that says nothing (NaN) keeps what it said before.
+    """
+    last_c = zones_c[0].copy()
+    fan = 0
+    for row in range(len(levels)):
+        for z in range(len(last_c)):
+            if zones_c[row, z] == zones_c[row, z]:
+                last_c[z] = zones_c[row, z]
+        fan = fan_by_trips(board[0], last_c, fan)
+        levels[row] = fan

@@ -109,7 +109,7 @@ class RowReader:
             self._groups.setdefault(group, {})[key] = values
         self._jobs: dict[str, dict[str, NDArray[Any]]] = {}
         for name, values in self._groups.pop("jobs", {}).items():
-            job, _, field = name.partition(".")
+            job, _, field = name.rpartition(".")
             self._jobs.setdefault(job, {})[field] = values
         self._present = {job: _present(fields) for job, fields in self._jobs.items()}
 

@@ -81,7 +81,7 @@ def _write_clock(token: Token, busy: Busy | None) -> str:
     share = "" if load is None else f"{_number(load, PERCENT)}%"
     if not texts:
         return f"{token.name} {share or 'off'}"
-    if len(texts) > 1 or None in hertz or "[" in token.pieces[0] + token.pieces[1]:
+    if len(texts) > 1 or None in hertz or "[" in "".join(token.pieces):
         return f"{token.name} {share}@[{','.join(texts)}]"
     at = "" if token.kind == "bare" and load is None else "@"
     return f"{token.name} {share}{at}{texts[0]}"

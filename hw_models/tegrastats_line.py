@@ -35,7 +35,7 @@ def _picker(places: Sequence[int]) -> _Picker:
     """The values in some places of a line, always as a tuple."""
     if len(places) > 1:
         return itemgetter(*places)
-    return itemgetter(slice(places[0], places[0] + 1) if places else slice(0))
+    return itemgetter(slice(places[0], places[0] + 1 or None) if places else slice(0))
 
 
 def _named(numbers: Sequence[Hole], field: str) -> tuple[tuple[str, ...], _Picker]:
@@ -95,7 +95,9 @@ class _Reader:
         self._loads, self._hertz = _cores(dialect, numbers)
         self._engines = _engines(dialect, numbers)
         self._off: dict[str, Busy] = {
-            token.name: (None, ()) for token in dialect if token.kind == "clock" and not token.holes
+            token.name: (None, (None,) * token.size)
+            for token in dialect
+            if token.kind == "clock" and not token.holes
         }
         self._temps = [_named(numbers, field) for field in ("temps_c", "temps_peak_c")]
         self._powers = [_named(numbers, field) for field in POWERS]

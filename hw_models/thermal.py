@@ -133,9 +133,7 @@ def node_heat_w(temps_c: Array, part_node: Any, power_w: Array, gain_w: Array, l
     """Heat given off at every node, (n,): power_w and leakage of the parts that sit there."""
     heat = np.zeros(temps_c.shape[0])
     for j in range(power_w.shape[0]):
-        shape = leakage_shape(
-            temps_c[part_node[j]], law[0], law[1], law[2], law[3], law[4], law[5]
-        )
+        shape = leakage_shape(temps_c[part_node[j]], law[0], law[1], law[2], law[3], law[4], law[5])
         heat[part_node[j]] += power_w[j] + gain_w[j] * shape
     return heat
 
@@ -192,7 +190,7 @@ class Network:
             raise ValueError("some node has no way to the ambient; add a cooling conductance.")
         return cls(
             conductance_w_per_k=g,
-            resistance_k_per_w=np.linalg.inv(g),
+            resistance_k_per_w=np.asarray(np.linalg.inv(g), dtype=np.float64),
             capacity_j_per_k=capacity_j_per_k,
             to_ambient_w_per_k=to_ambient_w_per_k,
             rate_hz=rates,
@@ -257,15 +255,18 @@ class Network:
         law = _NO_LEAKAGE if law is None else law
         gain = np.zeros_like(power_w) if gain_w is None else gain_w
         temps_c = np.full(len(self.capacity_j_per_k), ambient_c)
-        for _ in range(200):
+        for _ in range(5000):
             heat = node_heat_w(temps_c, self.part_node, power_w, gain, law)
             new = self.resistance_k_per_w @ (heat + self.to_ambient_w_per_k * ambient_c)
             if np.max(np.abs(new - temps_c)) < 1e-11 * (1 + np.max(np.abs(new))):
                 return new
+            if not np.all(np.abs(new) < _RUNAWAY_C):
+                break
             temps_c = new
         raise ValueError("no steady state: leakage grows faster than heat can leave.")
 
 
+_RUNAWAY_C = 1e5
 _NO_LEAKAGE = np.array([25.0, 0.0, 0.0, 0.0, -273.0, 1000.0])
 
 

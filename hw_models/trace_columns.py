@@ -52,15 +52,14 @@ def column_form(name: str) -> tuple[str, str]:
     if name in _PLAIN:
         return _PLAIN[name]
     group, _, key = name.partition(".")
-    if group == "jobs" and key.count(".") == 1:
-        job, field = key.split(".")
-        if job and field in _JOB_FIELDS:
-            return _JOB_FIELDS[field]
+    job, _, field = key.rpartition(".")  # opt-1.3b-1 is a job's id, too
+    if group == "jobs" and job and field in _JOB_FIELDS:
+        return _JOB_FIELDS[field]
     if not key or group not in _GROUPS or not name.isprintable():
         raise ValueError(
             f"no trace has a column {name!r}; expected {', '.join(_PLAIN)}, "
             f"{', '.join(f'{known}.<name>' for known in _GROUPS)} or "
-            f"jobs.<id>.{'|'.join(_JOB_FIELDS)} with no dot in the id."
+            f"jobs.<id>.{'|'.join(_JOB_FIELDS)}."
         )
     return _GROUPS[group] if group != "extra" else ("any", _suffix_unit(key))
 

@@ -24,33 +24,33 @@ sensors = "D"
 limits = "D"
 paths = "D"
 
-[sources.guess]
+[sources.made]
 kind = "assumed"
 title = "made up"
 note = "round numbers that are easy to check by hand"
 
 [clocks.little]
-freqs_hz = { value = [0.5e9, 1.0e9, 1.5e9], std = 0.0, source = "guess" }
-volts_v = { value = [0.7, 0.8, 0.9], std = 0.0, source = "guess" }
-transition_s = { value = [3e-4, 3e-4, 3e-4], std = 0.0, source = "guess" }
+freqs_hz = { value = [0.5e9, 1.0e9, 1.5e9], std = 0.0, source = "made" }
+volts_v = { value = [0.7, 0.8, 0.9], std = 0.0, source = "made" }
+transition_s = { value = [3e-4, 3e-4, 3e-4], std = 0.0, source = "made" }
 governor = "performance"
 
 [clocks.big]
-freqs_hz = { value = [0.5e9, 1.0e9, 1.5e9, 2.0e9], std = 0.0, source = "guess" }
-volts_v = { value = [0.7, 0.8, 0.9, 1.0], std = 0.0, source = "guess" }
-transition_s = { value = [0.0, 0.0, 0.0, 0.0], std = 0.0, source = "guess" }
+freqs_hz = { value = [0.5e9, 1.0e9, 1.5e9, 2.0e9], std = 0.0, source = "made" }
+volts_v = { value = [0.7, 0.8, 0.9, 1.0], std = 0.0, source = "made" }
+transition_s = { value = [0.0, 0.0, 0.0, 0.0], std = 0.0, source = "made" }
 governor = "performance"
 
 [clocks.gpu]
-freqs_hz = { value = [0.2e9, 0.4e9, 0.8e9], std = 0.0, source = "guess" }
-volts_v = { value = [0.7, 0.8, 1.0], std = 0.0, source = "guess" }
-transition_s = { value = [1e-3, 1e-3, 1e-3], std = 0.0, source = "guess" }
+freqs_hz = { value = [0.2e9, 0.4e9, 0.8e9], std = 0.0, source = "made" }
+volts_v = { value = [0.7, 0.8, 1.0], std = 0.0, source = "made" }
+transition_s = { value = [1e-3, 1e-3, 1e-3], std = 0.0, source = "made" }
 governor = "performance"
 
 [clocks.mem]
-freqs_hz = { value = [0.8e9, 1.6e9], std = 0.0, source = "guess" }
-volts_v = { value = [1.1, 1.1], std = 0.0, source = "guess" }
-transition_s = { value = [1e-3, 1e-3], std = 0.0, source = "guess" }
+freqs_hz = { value = [0.8e9, 1.6e9], std = 0.0, source = "made" }
+volts_v = { value = [1.1, 1.1], std = 0.0, source = "made" }
+transition_s = { value = [1e-3, 1e-3], std = 0.0, source = "made" }
 governor = "performance"
 governors = ["performance", "powersave", "userspace"]
 
@@ -74,91 +74,91 @@ nodes = ["gpu"]
 host = "little0"
 
 [power.units.slow]
-active_capacitance_f = { value = 1e-10, std = 0.0, source = "guess" }
-idle_capacitance_f = { value = 1e-11, std = 0.0, source = "guess" }
-leakage_w = { value = 0.02, std = 0.0, source = "guess" }
+active_capacitance_f = { value = 1e-10, std = 0.0, source = "made" }
+idle_capacitance_f = { value = 1e-11, std = 0.0, source = "made" }
+leakage_w = { value = 0.02, std = 0.0, source = "made" }
 
 [power.units.fast]
-active_capacitance_f = { value = 4e-10, std = 0.0, source = "guess" }
-idle_capacitance_f = { value = 2e-11, std = 0.0, source = "guess" }
-leakage_w = { value = 0.08, std = 0.0, source = "guess" }
+active_capacitance_f = { value = 4e-10, std = 0.0, source = "made" }
+idle_capacitance_f = { value = 2e-11, std = 0.0, source = "made" }
+leakage_w = { value = 0.08, std = 0.0, source = "made" }
 
 [power.units.gpu]
-active_capacitance_f = { value = 3e-9, std = 0.0, source = "guess" }
-idle_capacitance_f = { value = 1e-10, std = 0.0, source = "guess" }
-leakage_w = { value = 0.1, std = 0.0, source = "guess" }
+active_capacitance_f = { value = 3e-9, std = 0.0, source = "made" }
+idle_capacitance_f = { value = 1e-10, std = 0.0, source = "made" }
+leakage_w = { value = 0.1, std = 0.0, source = "made" }
 
 [power.domains.big]
 node = "big"
-active_capacitance_f = { value = 1e-10, std = 0.0, source = "guess" }
-idle_capacitance_f = { value = 3e-11, std = 0.0, source = "guess" }
-leakage_w = { value = 0.03, std = 0.0, source = "guess" }
+active_capacitance_f = { value = 1e-10, std = 0.0, source = "made" }
+idle_capacitance_f = { value = 3e-11, std = 0.0, source = "made" }
+leakage_w = { value = 0.03, std = 0.0, source = "made" }
 
 [power.memory]
 domain = "mem"
 node = "case"
-idle_capacitance_f = { value = 5e-11, std = 0.0, source = "guess" }
-energy_j_per_byte = { value = 5e-11, std = 0.0, source = "guess" }
-leakage_w = { value = 0.02, std = 0.0, source = "guess" }
+idle_capacitance_f = { value = 5e-11, std = 0.0, source = "made" }
+energy_j_per_byte = { value = 5e-11, std = 0.0, source = "made" }
+leakage_w = { value = 0.02, std = 0.0, source = "made" }
 
 [power.baseline.rest]
 node = "base"
-power_w = { value = 0.5, std = 0.0, source = "guess" }
+power_w = { value = 0.5, std = 0.0, source = "made" }
 
 [power.leakage]
-reference_c = { value = 25.0, std = 0.0, source = "guess" }
-volt_exponent = { value = 3.0, std = 0.0, source = "guess" }
-coefficients = { value = [0.02, 2e-4, 1.5e-6], std = 0.0, source = "guess" }
+reference_c = { value = 25.0, std = 0.0, source = "made" }
+volt_exponent = { value = 3.0, std = 0.0, source = "made" }
+coefficients = { value = [0.02, 2e-4, 1.5e-6], std = 0.0, source = "made" }
 valid_c = [0.0, 150.0]
 
 [thermal]
 nodes = ["little", "big", "gpu", "case", "base"]
-capacity_j_per_k = { value = [0.05, 0.1, 0.2, 2.0, 20.0], std = 0.0, source = "guess" }
-ambient_c = { value = 25.0, std = 0.0, source = "guess" }
+capacity_j_per_k = { value = [0.05, 0.1, 0.2, 2.0, 20.0], std = 0.0, source = "made" }
+ambient_c = { value = 25.0, std = 0.0, source = "made" }
 links = [
-  { between = ["little", "big"], conductance_w_per_k = { value = 0.1, std = 0.0, source = "guess" } },
-  { between = ["little", "case"], conductance_w_per_k = { value = 0.5, std = 0.0, source = "guess" } },
-  { between = ["big", "case"], conductance_w_per_k = { value = 0.4, std = 0.0, source = "guess" } },
-  { between = ["gpu", "case"], conductance_w_per_k = { value = 0.8, std = 0.0, source = "guess" } },
-  { between = ["case", "base"], conductance_w_per_k = { value = 0.6, std = 0.0, source = "guess" } },
+{ between = ["little", "big"], conductance_w_per_k = { value = 0.1, std = 0.0, source = "made" } },
+{ between = ["little", "case"], conductance_w_per_k = { value = 0.5, std = 0.0, source = "made" } },
+{ between = ["big", "case"], conductance_w_per_k = { value = 0.4, std = 0.0, source = "made" } },
+{ between = ["gpu", "case"], conductance_w_per_k = { value = 0.8, std = 0.0, source = "made" } },
+{ between = ["case", "base"], conductance_w_per_k = { value = 0.6, std = 0.0, source = "made" } },
 ]
 cooling = [
-  { node = "case", conductance_w_per_k = { value = [0.02, 0.05, 0.1], std = 0.0, source = "guess" } },
-  { node = "base", conductance_w_per_k = { value = [0.1, 0.3, 0.6], std = 0.0, source = "guess" } },
+{ node = "case", conductance_w_per_k = { value = [0.02, 0.05, 0.1], std = 0.0, source = "made" } },
+{ node = "base", conductance_w_per_k = { value = [0.1, 0.3, 0.6], std = 0.0, source = "made" } },
 ]
 
 [performance]
-ram_bytes = { value = 4e9, std = 0.0, source = "guess" }
-bandwidth_bytes_per_cycle = { value = 4.0, std = 0.0, source = "guess" }
-migration_s = { value = 0.005, std = 0.0, source = "guess" }
+ram_bytes = { value = 4e9, std = 0.0, source = "made" }
+bandwidth_bytes_per_cycle = { value = 4.0, std = 0.0, source = "made" }
+migration_s = { value = 0.005, std = 0.0, source = "made" }
 
 [performance.cores.slow-core]
 profile = "slow"
-cycles_scale = { value = 1.0, std = 0.0, source = "guess" }
-stall_scale = { value = 1.0, std = 0.0, source = "guess" }
-stall_activity = { value = 0.5, std = 0.0, source = "guess" }
-corunner_stall = { value = 0.1, std = 0.0, source = "guess" }
-bandwidth_stall = { value = 1.0, std = 0.0, source = "guess" }
+cycles_scale = { value = 1.0, std = 0.0, source = "made" }
+stall_scale = { value = 1.0, std = 0.0, source = "made" }
+stall_activity = { value = 0.5, std = 0.0, source = "made" }
+corunner_stall = { value = 0.1, std = 0.0, source = "made" }
+bandwidth_stall = { value = 1.0, std = 0.0, source = "made" }
 
 [performance.cores.fast-core]
 profile = "fast"
-cycles_scale = { value = 1.0, std = 0.0, source = "guess" }
-stall_scale = { value = 1.0, std = 0.0, source = "guess" }
-stall_activity = { value = 0.5, std = 0.0, source = "guess" }
-corunner_stall = { value = 0.1, std = 0.0, source = "guess" }
-bandwidth_stall = { value = 1.0, std = 0.0, source = "guess" }
+cycles_scale = { value = 1.0, std = 0.0, source = "made" }
+stall_scale = { value = 1.0, std = 0.0, source = "made" }
+stall_activity = { value = 0.5, std = 0.0, source = "made" }
+corunner_stall = { value = 0.1, std = 0.0, source = "made" }
+bandwidth_stall = { value = 1.0, std = 0.0, source = "made" }
 
 [performance.accelerators.gpu-core]
-flops_per_cycle = { value = 100.0, std = 0.0, source = "guess" }
-efficiency = { value = 0.5, std = 0.0, source = "guess" }
-half_flops_per_kernel = { value = 1e6, std = 0.0, source = "guess" }
-bytes_per_cycle = { value = 4.0, std = 0.0, source = "guess" }
-launch_cycles = { value = 1e4, std = 0.0, source = "guess" }
-overhead_s = { value = 1e-3, std = 0.0, source = "guess" }
-pnorm = { value = 2.0, std = 0.0, source = "guess" }
-stall_activity = { value = 0.5, std = 0.0, source = "guess" }
-forward_tokens = { value = [1.0, 100.0], std = 0.0, source = "guess" }
-forward_efficiency = { value = [0.1, 0.4], std = 0.0, source = "guess" }
+flops_per_cycle = { value = 100.0, std = 0.0, source = "made" }
+efficiency = { value = 0.5, std = 0.0, source = "made" }
+half_flops_per_kernel = { value = 1e6, std = 0.0, source = "made" }
+bytes_per_cycle = { value = 4.0, std = 0.0, source = "made" }
+launch_cycles = { value = 1e4, std = 0.0, source = "made" }
+overhead_s = { value = 1e-3, std = 0.0, source = "made" }
+pnorm = { value = 2.0, std = 0.0, source = "made" }
+stall_activity = { value = 0.5, std = 0.0, source = "made" }
+forward_tokens = { value = [1.0, 100.0], std = 0.0, source = "made" }
+forward_efficiency = { value = [0.1, 0.4], std = 0.0, source = "made" }
 
 [sensors]
 input_rail = "vdd_in"
@@ -166,48 +166,48 @@ l2d_counter = true
 
 [sensors.zones.cpu]
 node = "big"
-resolution_k = { value = 0.0, std = 0.0, source = "guess" }
-period_s = { value = 0.05, std = 0.0, source = "guess" }
-noise_k = { value = 0.0, std = 0.0, source = "guess" }
-offset_k = { value = 0.0, std = 0.0, source = "guess" }
+resolution_k = { value = 0.0, std = 0.0, source = "made" }
+period_s = { value = 0.05, std = 0.0, source = "made" }
+noise_k = { value = 0.0, std = 0.0, source = "made" }
+offset_k = { value = 0.0, std = 0.0, source = "made" }
 
 [sensors.zones.skin]
 node = "base"
-resolution_k = { value = 0.5, std = 0.0, source = "guess" }
-period_s = { value = 1.0, std = 0.0, source = "guess" }
-noise_k = { value = 0.1, std = 0.0, source = "guess" }
-offset_k = { value = 2.0, std = 0.0, source = "guess" }
+resolution_k = { value = 0.5, std = 0.0, source = "made" }
+period_s = { value = 1.0, std = 0.0, source = "made" }
+noise_k = { value = 0.1, std = 0.0, source = "made" }
+offset_k = { value = 2.0, std = 0.0, source = "made" }
 
 [sensors.rails.vdd_in]
 covers = ["everything"]
-resolution_w = { value = 0.0, std = 0.0, source = "guess" }
-period_s = { value = 0.05, std = 0.0, source = "guess" }
-noise = { value = 0.0, std = 0.0, source = "guess" }
+resolution_w = { value = 0.0, std = 0.0, source = "made" }
+period_s = { value = 0.05, std = 0.0, source = "made" }
+noise = { value = 0.0, std = 0.0, source = "made" }
 
 [sensors.rails.vdd_cpu]
 covers = ["little0", "little1", "big0", "big1", "big-shared"]
-resolution_w = { value = 0.01, std = 0.0, source = "guess" }
-period_s = { value = 0.7, std = 0.0, source = "guess" }
-noise = { value = 0.01, std = 0.0, source = "guess" }
+resolution_w = { value = 0.01, std = 0.0, source = "made" }
+period_s = { value = 0.7, std = 0.0, source = "made" }
+noise = { value = 0.01, std = 0.0, source = "made" }
 
 [limits]
-poll_s = { value = 0.05, std = 0.0, source = "guess" }
-control_period_s = { value = 0.05, std = 0.0, source = "guess" }
+poll_s = { value = 0.05, std = 0.0, source = "made" }
+control_period_s = { value = 0.05, std = 0.0, source = "made" }
 trips = []
 
 [limits.fan]
 pwm = [0, 128, 255]
-power_w = { value = [0.0, 0.1, 0.3], std = 0.0, source = "guess" }
+power_w = { value = [0.0, 0.1, 0.3], std = 0.0, source = "made" }
 node = "base"
 
 [modes.half]
-source = "guess"
+source = "made"
 max_freq_hz = { big = 1.1e9 }
 online = ["little0", "little1", "big0", "gpu0"]
 
 [paths."zone.cpu.temp"]
 pattern = "/sys/class/thermal/thermal_zone0/temp"
-source = "guess"
+source = "made"
 """
 
 LITTLE, BIG, GPU = 0, 1, 2
@@ -215,7 +215,7 @@ LITTLE, BIG, GPU = 0, 1, 2
 
 def number(value: object) -> dict[str, object]:
     """A number as a board file gives it."""
-    return {"value": value, "std": 0.0, "source": "guess"}
+    return {"value": value, "std": 0.0, "source": "made"}
 
 
 def trip(

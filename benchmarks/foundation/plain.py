@@ -6,6 +6,7 @@ enough to be obvious: rates of jobs under contention, power of every part.
 
 from collections import Counter
 from collections.abc import Sequence
+from operator import getitem
 from typing import NamedTuple, final
 
 import numpy as np
@@ -16,6 +17,7 @@ from hw_models.board import Board
 from hw_models.board_physics import Part
 
 Array = NDArray[np.float64]
+Indices = NDArray[np.int64]
 
 
 class Share(NamedTuple):
@@ -28,16 +30,19 @@ class Share(NamedTuple):
     traffic_bytes_per_s: float
 
 
-class DrawingPart(NamedTuple):
-    """One part that draws power; unit or domain -1 where it has none."""
+class PlainParts(NamedTuple):
+    """Everything that draws power, in the order of `board.parts`; all arrays (n_parts,).
 
-    unit: int
-    domain: int
-    active_f: float
-    idle_f: float
-    constant_w: float
-    energy_j_per_byte: float
-    leak_w: float
+    active_index is a unit, or the number of units plus a domain; domain is -1 for constant power.
+    """
+
+    active_index: Indices
+    domain: Indices
+    active_f: Array
+    idle_f: Array
+    constant_w: Array
+    energy_j_per_byte: Array
+    leak_w: Array
 
 
 @final
@@ -48,7 +53,7 @@ class PlainBoard:
         perf, clocks = board.performance, board.clocks
         self.domains = list(clocks)
         self.freqs_hz = [list(clock.freqs_hz.value) for clock in clocks.values()]
-        self.volts_v = [list(clock.volts_v.value) for clock in clocks.values()]
+        volts_v = [list(clock.volts_v.value) for clock in clocks.values()]
         self.units = [unit.name for unit in board.unit_list]
         self.unit_kind = [unit.kind for unit in board.unit_list]
         self.unit_domain = [self.domains.index(unit.domain) for unit in board.unit_list]
@@ -65,14 +70,18 @@ class PlainBoard:
         self.bandwidth = {name: kind.bandwidth_stall.value for name, kind in perf.cores.items()}
         self.parts = _parts(board, self.domains)
         exponent = board.power.leakage.volt_exponent.value
-        self.leak_factors = [[volt_v**exponent for volt_v in row] for row in self.volts_v]
+        self.leak_factors = [[volt_v**exponent for volt_v in row] for row in volts_v]
+        self.v2_hz = [
+            [volt_v * volt_v * hz for volt_v, hz in zip(*rows, strict=True)]
+            for rows in zip(volts_v, self.freqs_hz, strict=True)
+        ]
 
     def shares(self, tasks: Sequence[Task], levels: Sequence[int]) -> list[Share]:
         """What each of these running tasks gets at these operating points."""
         on_unit = Counter(task.unit for task in tasks)
         in_domain = Counter(self.unit_domain[unit] for unit in on_unit)
         alone = [self._share(task, levels, on_unit, 1.0).traffic_bytes_per_s for task in tasks]
-        total, bus_bytes_per_s = sum(alone), self._bus_bytes_per_s(levels)
+        total, bus_bytes_per_s = sum(alone), self.bus_bytes_per_s(levels)
         shares = []
         for task, own in zip(tasks, alone, strict=True):
             kind = self.unit_kind[task.unit]
@@ -81,7 +90,8 @@ class PlainBoard:
             shares.append(self._share(task, levels, on_unit, crowd))
         return shares
 
-    def _bus_bytes_per_s(self, levels: Sequence[int]) -> float:
+    def bus_bytes_per_s(self, levels: Sequence[int]) -> float:
+        """What the memory could move at its present clock; infinite where it has none."""
         if self.memory < 0:
             return float("inf")
         return self.bus_bytes * self.freqs_hz[self.memory][levels[self.memory]]
@@ -120,27 +130,20 @@ class PlainBoard:
         self, tasks: Sequence[Task], shares: Sequence[Share], levels: Sequence[int]
     ) -> tuple[Array, Array]:
         """Switching power and leakage at the reference temperature of every part, (n_parts,)."""
+        p = self.parts
         busy, activity = self._use(tasks, shares)
         traffic_bytes_per_s = sum(share.traffic_bytes_per_s for share in shares)
         most = [0.0] * len(self.domains)
         for unit, domain in enumerate(self.unit_domain):
             most[domain] = max(most[domain], busy[unit])
         if self.memory >= 0:
-            most[self.memory] = min(1.0, traffic_bytes_per_s / self._bus_bytes_per_s(levels))
-        power_w, gain_w = [], []
-        for part in self.parts:
-            drawn_w = part.constant_w + part.energy_j_per_byte * traffic_bytes_per_s
-            factor = 1.0
-            if part.domain >= 0:
-                level = levels[part.domain]
-                volt_v = self.volts_v[part.domain][level]
-                active = activity[part.unit] if part.unit >= 0 else most[part.domain]
-                farads = part.active_f * active + part.idle_f
-                drawn_w += farads * volt_v * volt_v * self.freqs_hz[part.domain][level]
-                factor = self.leak_factors[part.domain][level]
-            power_w.append(drawn_w)
-            gain_w.append(part.leak_w * factor)
-        return np.array(power_w), np.array(gain_w)
+            most[self.memory] = min(1.0, traffic_bytes_per_s / self.bus_bytes_per_s(levels))
+        active = np.array([*activity, *most, 0.0])[p.active_index]
+        per_farad = np.array([*map(getitem, self.v2_hz, levels), 0.0])[p.domain]
+        power_w = p.constant_w + p.energy_j_per_byte * traffic_bytes_per_s
+        power_w += (p.active_f * active + p.idle_f) * per_farad
+        factors = np.array([*map(getitem, self.leak_factors, levels), 1.0])
+        return power_w, p.leak_w * factors[p.domain]
 
     def _use(
         self, tasks: Sequence[Task], shares: Sequence[Share]
@@ -152,28 +155,31 @@ class PlainBoard:
             activity[task.unit] += share.busy * share.activity
             host = self.unit_host[task.unit]
             if host >= 0:
-                busy[host] = min(1.0, busy[host] + share.launching)
-                activity[host] = min(1.0, activity[host] + share.launching)
-        return busy, activity
+                busy[host] += share.launching
+                activity[host] += share.launching
+        return [min(1.0, b) for b in busy], [min(1.0, a) for a in activity]
 
 
-def _parts(board: Board, domains: list[str]) -> list[DrawingPart]:
-    """Everything that draws power, in the order of `board.parts`."""
-    power, parts = board.power, []
-    for i, unit in enumerate(board.unit_list):
-        group = power.units[unit.group]
-        parts.append(_clocked(i, domains.index(unit.domain), group))
-    parts += [_clocked(-1, domains.index(name), part) for name, part in power.domains.items()]
+def _parts(board: Board, domains: list[str]) -> PlainParts:
+    power, units, rows = board.power, board.unit_list, []
+    for i, unit in enumerate(units):
+        rows.append((i, domains.index(unit.domain), *_clocked(power.units[unit.group])))
+    for name, part in power.domains.items():
+        at = domains.index(name)
+        rows.append((len(units) + at, at, *_clocked(part)))
     if power.memory:
         m = power.memory
-        at, leak_w = domains.index(m.domain), m.leakage_w.value
-        idle_f, energy_j_per_byte = m.idle_capacitance_f.value, m.energy_j_per_byte.value
-        parts.append(DrawingPart(-1, at, 0.0, idle_f, 0.0, energy_j_per_byte, leak_w))
-    constant = [base.power_w.value for base in power.baseline.values()]
-    constant += [board.limits.fan.power_w.value[0]] if board.limits.fan else []
-    return parts + [DrawingPart(-1, -1, 0.0, 0.0, watts_w, 0.0, 0.0) for watts_w in constant]
+        idle_f, leak_w = m.idle_capacitance_f.value, m.leakage_w.value
+        at, energy_j_per_byte = domains.index(m.domain), m.energy_j_per_byte.value
+        rows.append((-1, at, 0.0, idle_f, 0.0, energy_j_per_byte, leak_w))
+    constant_w = [base.power_w.value for base in power.baseline.values()]
+    constant_w += [board.limits.fan.power_w.value[0]] if board.limits.fan else []
+    rows += [(-1, -1, 0.0, 0.0, drawn_w, 0.0, 0.0) for drawn_w in constant_w]
+    active_index, domain, *numbers = map(np.array, zip(*rows, strict=True))
+    return PlainParts(active_index, domain, *numbers)
 
 
-def _clocked(unit: int, domain: int, part: Part) -> DrawingPart:
+def _clocked(part: Part) -> tuple[float, float, float, float, float]:
+    """(active, idle, constant, per byte, leakage) of a part with a clock."""
     active_f, idle_f = part.active_capacitance_f.value, part.idle_capacitance_f.value
-    return DrawingPart(unit, domain, active_f, idle_f, 0.0, 0.0, part.leakage_w.value)
+    return active_f, idle_f, 0.0, 0.0, part.leakage_w.value

@@ -17,6 +17,7 @@ app = typer.Typer(
     help="Digital twins of edge boards: run policies in simulation, replay board logs.",
     epilog="Start with: edgetwin run thermal",
     rich_markup_mode=None,
+    suggest_commands=False,  # the parser below suggests already
     pretty_exceptions_enable=False,
 )
 for verb in (boards, envs, run, replay):
@@ -31,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _run(arguments: list[str]) -> int:
     try:
         result = app(arguments or ["--help"], prog_name="edgetwin", standalone_mode=False)
-    except (KeyError, ValueError, OSError, RuntimeError) as error:
+    except (ImportError, KeyError, OSError, RuntimeError, ValueError) as error:
         return _complain(_one_line(error))
     except KeyboardInterrupt:
         return _complain("interrupted", 130)
@@ -45,8 +46,10 @@ def _run(arguments: list[str]) -> int:
 
 
 def _one_line(error: BaseException) -> str:
-    """The message of a built-in exception, without the quotes of KeyError."""
+    """The message of a built-in exception, without the quotes of KeyError or an error number."""
     text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        text = f"{error.filename}: {error.strerror.lower()}."
     return " ".join(text.split()) or type(error).__name__
 
 

@@ -1,12 +1,12 @@
 """`edgetwin envs`: the Gymnasium environments."""
 
-from edgetwin.cli.output import Json, print_json, print_table
+from edgetwin.cli.output import Cell, Json, print_json, print_table
 from edgetwin.tasks import TASKS
 
 
 def envs(as_json: Json = False) -> None:
     """List the Gymnasium environments with their default board, scenario and step."""
-    rows = [
+    rows: list[dict[str, Cell]] = [
         {
             "id": task.env_id,
             "title": task.title,

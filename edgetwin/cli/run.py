@@ -1,7 +1,9 @@
 """`edgetwin run TASK`: policies over seeds on one board, compared in one table."""
 
+import hashlib
 import sys
 import tempfile
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
@@ -38,13 +40,12 @@ def run(
 
     chosen = find_task(task)
     if policies == "help":
-        rows = [[e.name, e.title] for e in policy_entries().values() if task in e.tasks]
-        print_table(f"Policies for {task}", ["policy", "what it does"], rows)
+        _list_policies(policy_entries(), task, as_json)
         return
     study = _study(chosen, board, scenario, policies, seeds, seed, duration, backend)
-    announce_compiling()
     with ExitStack() as stack:
         folder = _folder(stack, study, task, out)
+        announce_compiling()
         runs = run_study(study, folder, jobs)
         table = {name: summarise(kpis, chosen.kpis) for name, kpis in runs.items()}
         result = {"task": task, "board": study.board.name, "scenario": study.scenario.name,
@@ -60,6 +61,14 @@ def run(
         note(f"kept in {out}")
 
 
+def _list_policies(entries: Mapping[str, Any], task: str, as_json: bool) -> None:
+    named = {e.name: e.title for e in entries.values() if task in e.tasks}
+    if as_json:
+        print_json({"task": task, "policies": named})
+        return
+    print_table(f"Policies for {task}", ["policy", "what it does"], list(named.items()))
+
+
 def _study(
     task: Any,
     board: str | None,
@@ -70,7 +79,6 @@ def _study(
     duration: float | None,
     backend: str,
 ) -> Any:
-    from edgetwin.policies import make_policy
     from edgetwin.scenario import load_scenario
     from edgetwin.sweep import Study
     from hw_models.board import load_board
@@ -82,8 +90,7 @@ def _study(
     names = tuple(filter(None, policies.split(","))) if policies else task.policies
     if not names or len(set(names)) < len(names):
         raise ValueError(f"--policies {policies}: name at least one policy, each once.")
-    for name in names:
-        make_policy(name)
+    _check_names(task, names, backend)
     plan = load_scenario(scenario or task.scenario)
     made = load_board(board or task.board)
     plan.realise(made, seed=seed)
@@ -95,6 +102,25 @@ def _study(
         duration_s=duration or min(task.duration_s, plan.duration_s),
         backend=backend,
     )
+
+
+def _check_names(task: Any, policies: tuple[str, ...], backend: str) -> None:
+    """KeyError for a policy or backend that does not exist, ValueError for one that cannot run."""
+    from edgetwin.factory import KINDS
+    from edgetwin.policies import policy_entries
+    from hw_models.naming import unknown
+
+    entries = policy_entries()
+    for name in policies:
+        if name not in entries:
+            raise KeyError(unknown("policy", name, list(entries)))
+        if task.name not in entries[name].tasks:
+            fitting = ", ".join(e.name for e in entries.values() if task.name in e.tasks)
+            raise ValueError(f"policy {name} cannot do task {task.name}; these can: {fitting}.")
+    if backend not in KINDS:
+        raise KeyError(unknown("backend", backend, list(KINDS)))
+    if backend == "replay":
+        raise ValueError("a recorded trace obeys no policy; use: edgetwin replay LOG --board NAME")
 
 
 def _folder(stack: ExitStack, study: Any, task: str, out: Path | None) -> Any:
@@ -111,7 +137,8 @@ def _folder(stack: ExitStack, study: Any, task: str, out: Path | None) -> Any:
         "duration_s": study.duration_s,
         "backend": study.backend,
     }
-    return stack.enter_context(RunFolder.create(path, command(), arguments))
+    board = hashlib.sha256(study.board.model_dump_json().encode()).hexdigest()
+    return stack.enter_context(RunFolder.create(path, command(), arguments, {"board": board}))
 
 
 def command() -> list[str]:
@@ -120,10 +147,10 @@ def command() -> list[str]:
 
 
 def _print(study: Any, table: dict[str, Any], units: dict[str, str]) -> None:
-    title = (
-        f"{study.scenario.name} on {study.board.name} (grade {study.board.grade}), "
-        f"{len(study.seeds)} seeds, mean and 95 % interval"
-    )
+    n = len(study.seeds)
+    seeds = "one seed" if n == 1 else f"{n} seeds, mean and 95 % interval"
+    board = f"{study.board.name} (grade {study.board.grade})"
+    title = f"{study.scenario.name} on {board}, {seeds}"
     heads = ["policy", *(f"{name} [{u}]" if u else name for name, u in units.items())]
     rows = [[policy, *(_cell(table[policy][name]) for name in units)] for policy in table]
     print_table(title, heads, rows)

@@ -1,7 +1,7 @@
 """What all environments have in common: a board, a scenario, an episode, `info`, KPIs."""
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import gymnasium as gym
 import numpy as np
@@ -14,7 +14,8 @@ from edgetwin.envs.render import ansi, picture
 from edgetwin.scenario import Scenario, load_scenario
 from edgetwin.simulator import Simulator
 from edgetwin.tasks import Task
-from hw_models.board import Board, load_board, unknown
+from hw_models.board import Board, load_board
+from hw_models.naming import unknown
 
 Observation = NDArray[np.float32]
 
@@ -25,7 +26,7 @@ class BoardEnv(gym.Env[Observation, Any]):
     Subclasses are final. They set the spaces in `_build` and implement `_act_and_run`.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["ansi", "rgb_array"], "render_fps": 2}
+    metadata: dict[str, Any] = {"render_modes": ["ansi", "rgb_array"], "render_fps": 2}
     task: ClassVar[Task]
     reward_names: ClassVar[tuple[str, str]]
 
@@ -113,9 +114,17 @@ class BoardEnv(gym.Env[Observation, Any]):
         self._next_event_ns = self.sim.next_event_ns
         self._over = self.sim.done
 
-    def _boxed(self, low: list[float], high: list[float]) -> spaces.Box:
+    def _boxed(self, low: list[float], high: list[float]) -> spaces.Space[Observation]:
         self._n_obs = len(low)
-        return spaces.Box(np.array(low, np.float32), np.array(high, np.float32), dtype=np.float32)
+        bounds = (np.array(low, np.float32), np.array(high, np.float32))
+        return cast(spaces.Space[Observation], spaces.Box(*bounds, dtype=np.float32))
+
+    def _checked(self, action: Any) -> list[int]:
+        """The parts of an action of several; ValueError for one outside the action space."""
+        parts = np.asarray(action)
+        if not self.action_space.contains(parts):
+            raise ValueError(f"action {action!r} is not in {self.action_space}.")
+        return [int(part) for part in parts]
 
     def kpis(self) -> dict[str, float | None]:
         """Key figures of the episode so far, apart from the reward."""

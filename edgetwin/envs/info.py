@@ -44,7 +44,7 @@ class LazyInfo(dict[str, Any]):
     def __eq__(self, other: object) -> bool:
         return dict.__eq__(self._fill(), dict(other) if isinstance(other, dict) else other)
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
     def __repr__(self) -> str:
         return dict.__repr__(self._fill())

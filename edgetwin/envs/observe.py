@@ -4,12 +4,12 @@ from typing import Any
 
 import numpy as np
 
-from edgetwin.envs.info import Entries
+from edgetwin.envs.info import Block, Entries
 from edgetwin.simulator import Simulator
 from hw_models.compiled import jit
 
 # Fixed head of the block; after it temperatures, rails and clocks in board order.
-T_S, ENERGY_J, THROTTLED, CAP_W, OVER_CAP, QOS, REWARD_A, REWARD_B, FAN, HEAD = range(10)
+T_S, ENERGY_J, THROTTLED, CAP_W, OVER_CAP, QOS, REWARD_A, REWARD_B, FAN, DROPPED, HEAD = range(11)
 
 
 @jit
@@ -53,11 +53,16 @@ def fill_block(s: Any, b: Any, block: Any) -> None:
     block[CAP_W] = s.cap_w
     block[FAN] = s.fan
     k = HEAD
+    block[DROPPED] = 0.0
     for z in range(b.zones):
         block[k] = s.zone_c[z]
+        if np.isnan(s.zone_c[z]):
+            block[DROPPED] = 1.0
         k += 1
     for r in range(b.rails):
         block[k] = s.rail_w[r]
+        if np.isnan(s.rail_w[r]):
+            block[DROPPED] = 1.0
         k += 1
     for d in range(b.domains):
         block[k] = b.freq_hz[d, s.level[d]]
@@ -79,10 +84,15 @@ def entries(sim: Simulator, rewards: tuple[str, str], backend: str) -> Entries:
     calibration = {"id": board.name, "grade": board.grade, "in_envelope": None}
 
     def named(names: tuple[str, ...], at: int) -> Any:
-        return lambda block: {
-            name: v if v == v else None
-            for name, v in zip(names, block[at : at + len(names)].tolist(), strict=True)
-        }
+        end = at + len(names)
+
+        def read(block: Block) -> dict[str, float | None]:
+            values = block[at:end].tolist()
+            if block[DROPPED]:
+                values = [v if v == v else None for v in values]
+            return dict(zip(names, values, strict=True))
+
+        return read
 
     return {
         "t_s": lambda block: float(block[T_S]),

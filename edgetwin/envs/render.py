@@ -31,8 +31,8 @@ def picture(sim: Simulator) -> NDArray[np.uint8]:
     figure = Figure(figsize=(6, 3), dpi=80)
     canvas = FigureCanvasAgg(figure)
     _draw(figure.add_subplot(), sim)
-    canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+    canvas.draw()  # type: ignore[no-untyped-call]
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()  # type: ignore[no-untyped-call]
 
 
 def _draw(axes: Any, sim: Simulator) -> None:

@@ -135,14 +135,14 @@ class ThermalEnv(BoardEnv):
 
     def _act_and_run(self, action: Any, end_ns: int, obs: Observation, block: Any) -> float:
         sim = self.sim
-        reward = run_step(
+        reward: float = run_step(
             sim.state, self._record, sim.table.rows, self._decode(action), self.slots,
-            min(end_ns, self._next_event_ns - 1), end_ns, obs, block,
+            self._next_event_ns, end_ns, obs, block,
         )  # fmt: skip
         if reward != reward:  # NaN: something discrete came before the end
             self._finish_run(end_ns)
             reward = look_now(sim.state, self._record, self.slots, obs, block)
-        return float(reward)
+        return reward
 
     def _look(self, obs: Observation, block: Any) -> None:
         mark_step(self.sim.state)
@@ -150,26 +150,26 @@ class ThermalEnv(BoardEnv):
 
     def _decode(self, action: Any) -> int:
         if self.clocks == "agent":
-            s = self.sim.state[0]
-            for level, top, d in zip(action[1:], self._levels, self._clusters, strict=True):
-                if not 0 <= level < top:
-                    raise ValueError(f"action {action} is not in {self.action_space}.")
-                s["fixed"][d] = level
-            action = action[0]
-        move = int(action)
+            move, *levels = self._checked(action)
+            self.sim.state["fixed"][0, self._clusters] = levels
+            return move
+        try:
+            move = int(action)
+        except (TypeError, ValueError):
+            move = -1
         if not 0 <= move < self._moves:
-            raise ValueError(f"action {action} is not in {self.action_space}.")
+            raise ValueError(f"action {action!r} is not in {self.action_space}.")
         return move
 
 
 @jit
 def run_step(
-    state: Any, board: Any, table: Any, move: int, slots: int, free_ns: int, end_ns: int,
+    state: Any, board: Any, table: Any, move: int, slots: int, event_ns: int, end_ns: int,
     obs: Any, block: Any,
 ) -> float:  # fmt: skip
-    """Migrate, ask for clocks, run and look; the reward, or NaN if stopped before end_ns.
+    """Migrate, ask for clocks, run and look; the reward, or NaN if end_ns was not reached.
 
-    The run stops at free_ns, the last instant before an event of the simulator.
+    The run stops before the simulator's next event at event_ns.
     """
     s = state[0]
     b = board[0]
@@ -183,7 +183,7 @@ def run_step(
     for d in range(b.domains):
         if s.governor[d] == USERSPACE:
             request(s, b, d, s.fixed[d])
-    if advance(state, board, table, min(free_ns, end_ns)) != REACHED or free_ns < end_ns:
+    if advance(state, board, table, min(event_ns, end_ns)) != REACHED or event_ns <= end_ns:
         return np.nan
     return look(s, b, n, slots, obs, block)
 

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any, ClassVar, final
 
-import numpy as np
 from gymnasium import spaces
 
 from edgetwin.envs.board_env import BoardEnv, Observation
@@ -129,9 +128,7 @@ class TrainingEnv(BoardEnv):
         self._progress = 0.0
 
     def _act_and_run(self, action: Any, end_ns: int, obs: Observation, block: Any) -> float:
-        level, batch = (int(a) for a in action)
-        if not self.action_space.contains(np.array([level, batch])):
-            raise ValueError(f"action {action} is not in {self.action_space}.")
+        level, batch = self._checked(action)
         sim, slot = self.sim, self._slot()
         mark_step(sim.state)
         sim.state["fixed"][0, self._domain] = level

@@ -1,7 +1,14 @@
 """The compiled physics and control of a board."""
 
 from edgetwin.kernel.loop import REACHED, SHUT_DOWN, advance
-from edgetwin.kernel.orders import migrate, request_level, set_ambient, set_fan_level, unsettle
+from edgetwin.kernel.orders import (
+    migrate,
+    request_level,
+    set_ambient,
+    set_fan_level,
+    start_job,
+    unsettle,
+)
 from edgetwin.kernel.state import QOS_SHARE, SLOTS, State, new_state
 
 __all__ = [
@@ -16,5 +23,6 @@ __all__ = [
     "request_level",
     "set_ambient",
     "set_fan_level",
+    "start_job",
     "unsettle",
 ]

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from edgetwin.kernel.control import below_target, control, switch
-from edgetwin.kernel.sensors import sample, true_zone_c
 from edgetwin.kernel.inputs import refresh
+from edgetwin.kernel.sensors import sample, true_zone_c
 from edgetwin.kernel.state import NEVER
 from hw_models.compiled import jit
 from hw_models.lowering import FAN, NODES, PARTS, THROTTLE
@@ -26,10 +26,14 @@ _TRIP_MARGIN_K = 0.5
 def advance(state: Any, board: Any, table: Any, end_ns: int) -> int:
     """Run until end_ns (REACHED), a job's completion (its slot >= 0) or SHUT_DOWN (once).
 
+    A completion is told again until its slot is freed; no time passes before.
     state (1,) STATE_DTYPE, board (1,) BOARD_DTYPE, table (n_rows, columns) demand rows.
     """
     s = state[0]
     b = board[0]
+    for j in range(s.slots):
+        if s.job_serial[j] > 0 and s.job_unit[j] < 0:
+            return j
     work = np.empty((4, max(NODES, PARTS)))
     while True:
         done = _due(s, b, table)

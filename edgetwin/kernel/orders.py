@@ -49,3 +49,28 @@ def set_ambient(state: Any, board: Any, ambient_c: float) -> None:
     flush_heat(state[0], board[0])
     state[0].ambient_c = ambient_c
     state[0].dirty = 1
+
+
+@jit
+def start_job(
+    state: Any, slot: int, serial: int, unit: int, first: int, rows: int, total: float,
+    target: float, phase: float, waited_s: float,
+) -> None:  # fmt: skip
+    """Fill a slot with a job that has waited_s seconds behind it, all below its target."""
+    s = state[0]
+    s.slots = max(s.slots, slot + 1)
+    s.job_serial[slot] = serial
+    s.job_unit[slot] = unit
+    s.job_first[slot] = first
+    s.job_row[slot] = first
+    s.job_rows[slot] = rows
+    s.job_left[slot] = total
+    s.job_total[slot] = total
+    s.job_phase_left[slot] = phase
+    s.job_target[slot] = target
+    s.job_rate[slot] = 0.0
+    s.job_done[slot] = 0.0
+    s.job_hold_ns[slot] = 0
+    s.job_alive_s[slot] = waited_s
+    s.job_below_s[slot] = waited_s if target > 0.0 else 0.0
+    s.dirty = 1

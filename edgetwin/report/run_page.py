@@ -48,7 +48,7 @@ def run_sections(board: Board, trace: Trace, prefix: str) -> list[Section]:
         for t in board.limits.trips
         if t.kind != "fan"
     ]
-    charts = (
+    charts: tuple[tuple[str, str, str, list[Level], bool], ...] = (
         ("temperature", "degC", "temps_c.", trips, False),
         ("power", "W", "power_w.", _caps(trace), False),
         ("clocks", "Hz", "freq_hz.", [], True),
@@ -95,7 +95,9 @@ def _series(trace: Trace, start: str, step: bool) -> Iterable[Series]:
 
 def _caps(trace: Trace) -> list[Level]:
     cap_w = trace.columns.get("cap_w")
-    known = [] if cap_w is None else np.unique(cap_w[np.isfinite(cap_w)])
+    if cap_w is None:
+        return []
+    known = np.unique(cap_w[np.isfinite(cap_w)])
     return [Level(name="cap", value=float(w)) for w in known]
 
 

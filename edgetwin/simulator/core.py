@@ -9,16 +9,25 @@ from typing import Any, final
 import simpy
 
 from edgetwin.backend import Applied, JobId, JobResult
-from edgetwin.kernel import SHUT_DOWN, advance
+from edgetwin.kernel import REACHED, advance
 from edgetwin.kernel.state import NEVER, State, node_temps_c
-from edgetwin.scenario import Scenario
-from edgetwin.simulator.jobs import DemandTable, Running, check_runs, free, free_slot, start
+from edgetwin.scenario import Plan, Scenario
+from edgetwin.simulator.jobs import (
+    DemandTable,
+    Running,
+    check_runs,
+    choose,
+    free,
+    free_slot,
+    name_of,
+    start,
+)
 from edgetwin.simulator.knobs import apply_knobs
 from edgetwin.simulator.plan import initial_state, prepare, scenario_process
-from edgetwin.simulator.view import kpis_of, reading_of, result_of
+from edgetwin.simulator.view import kpis_of, reading_of, result_of, waited
 from hw_models.board import Board, Knobs
+from hw_models.naming import unknown
 from hw_models.jobs import Job
-from hw_models.performance import job_title
 from hw_models.trace import Reading, Trace
 
 Process = Callable[["Simulator", Any], Generator[simpy.Event, Any, None]]
@@ -35,6 +44,8 @@ class Snapshot:
     finished: tuple[JobResult, ...]
     serial: int
     arrived: int
+    scenario: Scenario | None
+    plan: Plan
     processes: tuple[tuple[Process, Any], ...]
 
 
@@ -87,15 +98,16 @@ class Simulator:
         """Start a job on a unit; without one the least loaded unit that runs it fastest.
 
         It waits its turn when the board is full. KeyError for an unknown unit, ValueError for a
-        unit that cannot run it.
+        unit that cannot run it, or a name that another job on the board has.
         """
         first, rows = self.table.find(job)
         if unit is not None:
             check_runs(self, first, unit)
         self._serial += 1
-        ident = name or f"{job_title(job)}-{self._serial}"
+        ident = name_of(self, job, name, self._serial)
         entry = Running(id=ident, job=job, first=first, rows=rows, start_s=self.now_s)
         if free_slot(self.state) is None:
+            choose(self, entry)  # a job that nothing can run must not wait
             self.waiting.append((entry, unit))
         else:
             start(self, entry, unit, self._serial)
@@ -108,14 +120,14 @@ class Simulator:
     def advance(self, dt_s: float) -> Trace:
         """Simulate dt_s seconds; the trace holds the reading at the end."""
         if not 0 <= dt_s < 1e9:
-            raise ValueError(f"cannot advance by {dt_s} s; give zero or more seconds.")
+            raise ValueError(f"cannot advance by {dt_s} s; give a number from 0 to 1e9.")
         self.run_until(self.now_ns + round(dt_s * 1e9))
         return Trace.from_readings([reading_of(self)])
 
     def results(self) -> tuple[JobResult, ...]:
-        """Finished jobs in order of completion, then those that run."""
+        """Finished jobs in order of completion, then those that run, then those that wait."""
         live = [result_of(self, slot, entry) for slot, entry in self.running.items()]
-        return (*self.finished, *live)
+        return (*self.finished, *live, *(waited(self, entry) for entry, _ in self.waiting))
 
     def kpis(self) -> dict[str, float | None]:
         """Key figures since reset, from counters of the kernel, not from samples."""
@@ -166,10 +178,7 @@ class Simulator:
             code = advance(self.state, self.lowered.record, self.table.rows, stop_ns)
             if code >= 0:
                 self.complete(code)
-            elif code == SHUT_DOWN:
-                self.state[0]["t_ns"] = end_ns
-                return
-            elif not self._events_due() and self.now_ns >= end_ns:
+            elif code == REACHED and not self._events_due() and self.now_ns >= end_ns:
                 return
 
     def _events_due(self) -> bool:
@@ -187,14 +196,19 @@ class Simulator:
         for slot, entry in self.running.items():
             if entry.id == ident:
                 return slot
-        known = ", ".join(e.id for e in self.running.values()) or "none"
-        raise KeyError(f"no running job named {ident!r}. Running: {known}.")
+        raise KeyError(unknown("running job", ident, [e.id for e in self.running.values()]))
 
     def withdraw(self, ident: JobId) -> None:
-        """End a job before its work is done; its result counts as it stands."""
+        """End a job before its work is done; its result counts as it stands.
+
+        Nothing happens if it has ended already.
+        """
+        for entry, _ in self.waiting:
+            if entry.id == ident:
+                self.finished.append(replace(waited(self, entry), end_s=self.now_s))
+        self.waiting = deque(w for w in self.waiting if w[0].id != ident)
         if any(entry.id == ident for entry in self.running.values()):
             self.complete(self.slot_of(ident))
-        self.waiting = deque(w for w in self.waiting if w[0].id != ident)
 
     def complete(self, slot: int) -> None:
         """Record a job that has ended, free its slot and start the next that waits."""
@@ -220,8 +234,11 @@ class Simulator:
 
     def snapshot(self) -> Snapshot:
         """Everything needed to go on from here; RuntimeError if a process is not registered."""
-        self._processes = [p for p in self._processes if p[2].is_alive]
         self._refuse_strangers()
+        turn = {id(event): number for _, _, number, event in self._clock._queue}
+        alive = [p for p in self._processes if p[2].is_alive]
+        # In the order in which they wait, so that ties at one instant end alike after restore.
+        self._processes = sorted(alive, key=lambda p: turn.get(id(p[2].target), -1))
         return Snapshot(
             state=self.state.copy(),
             running=dict(self.running),
@@ -229,6 +246,8 @@ class Simulator:
             finished=tuple(self.finished),
             serial=self._serial,
             arrived=self.arrived,
+            scenario=self._scenario,
+            plan=self.plan,
             processes=tuple((f, copy.deepcopy(s)) for f, s, _ in self._processes),
         )
 
@@ -240,6 +259,8 @@ class Simulator:
         self.finished = list(snapshot.finished)
         self._serial = snapshot.serial
         self.arrived = snapshot.arrived
+        self._scenario = snapshot.scenario
+        self.plan = snapshot.plan
         self._clock = self._new_clock(self.now_s)
         self._processes = []
         for factory, state in snapshot.processes:

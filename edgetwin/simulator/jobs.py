@@ -1,6 +1,5 @@
 """Jobs on a simulated board: where their demand lies, where they start, how they end."""
 
-import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, final
 
@@ -8,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgetwin.backend import JobId
-from edgetwin.kernel import SLOTS
+from edgetwin.kernel import start_job
 from edgetwin.kernel.state import NEVER
 from hw_models.board import Board
 from hw_models.jobs import ForwardJob, Job, TrainingJob
@@ -44,6 +43,7 @@ class DemandTable:
         self.rows = np.zeros((64, 1 + KIND_COLUMNS * len(board.lower().kinds)))
         self._found: dict[object, tuple[int, int]] = {}
         self._kept: list[Job] = []
+        self._ranked: dict[int, list[int]] = {}
         self._used = 0
 
     def find(self, job: Job) -> tuple[int, int]:
@@ -53,6 +53,14 @@ class DemandTable:
             self._found[key] = self._append(demand(self.board, job))
             self._kept.append(job)  # its identity is a key: it must not be freed
         return self._found[key]
+
+    def fastest_first(self, first: int) -> list[int]:
+        """Units that can run the job whose demand starts at this row, fastest first."""
+        if first not in self._ranked:
+            times_s = unit_times_s(self.board, self.rows[first])
+            able = np.flatnonzero(~np.isnan(times_s))
+            self._ranked[first] = able[np.argsort(times_s[able], kind="stable")].tolist()
+        return self._ranked[first]
 
     def _append(self, rows: NDArray[np.float64]) -> tuple[int, int]:
         first = self._used
@@ -79,24 +87,40 @@ def work_of(job: Job) -> tuple[float, float]:
     return job.instructions, job.target_ips or 0.0
 
 
+def name_of(sim: "Simulator", job: Job, name: str | None, serial: int) -> JobId:
+    """The name a job goes by; ValueError for one that another job on the board has."""
+    entries = (*sim.running.values(), *(entry for entry, _ in sim.waiting))
+    taken = {entry.id for entry in entries}
+    if name in taken:
+        raise ValueError(f"a job named {name!r} is on the board already; give another name.")
+    if name is not None:
+        return name
+    taken |= {arrival.id for arrival in sim.plan.arrivals}
+    while (made := f"{job_title(job)}-{serial}") in taken:
+        serial += 1
+    return made
+
+
 def free_slot(state: Any) -> int | None:
     """The first slot without a job, None when the board is full."""
-    serial = state[0]["job_serial"]
-    return next((i for i in range(SLOTS) if serial[i] == 0), None)
+    serials = state["job_serial"][0].tolist()
+    return serials.index(0) if 0 in serials else None
 
 
-def able_units(sim: "Simulator", first: int) -> list[int]:
-    """Units that are on and can run the job whose demand starts at this row."""
-    kinds = sim.lowered.record[0]["unit_kind"]
-    online = sim.state[0]["online"]
-    row = sim.table.rows[first, 1 + COMPUTE :: KIND_COLUMNS]
-    return [u for u in range(len(sim.lowered.units)) if online[u] and not math.isnan(row[kinds[u]])]
+def unit_times_s(board: Board, row: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Seconds per unit of work on every unit at its top clock, alone, NaN where it cannot run."""
+    b = board.lower().record[0]
+    n = int(b["units"])
+    domain, at = b["unit_domain"][:n], 1 + KIND_COLUMNS * b["unit_kind"][:n]
+    hz = b["freq_hz"][domain, b["levels"][domain] - 1]
+    return np.asarray(row[at + COMPUTE] / hz + row[at + STALL])
 
 
 def check_runs(sim: "Simulator", first: int, unit: str) -> int:
     """The unit's index; KeyError if unknown, ValueError if it cannot run this job."""
     index = sim.lowered.units.index(sim.board.unit(unit).name)
-    able = able_units(sim, first)
+    online = sim.state["online"][0]
+    able = [u for u in sorted(sim.table.fastest_first(first)) if online[u]]
     if index not in able:
         names = ", ".join(sim.lowered.units[u] for u in able) or "none"
         raise ValueError(f"{unit} cannot run this job; able: {names}.")
@@ -105,42 +129,27 @@ def check_runs(sim: "Simulator", first: int, unit: str) -> int:
 
 def choose(sim: "Simulator", entry: Running) -> int:
     """The unit with fewest jobs; among equals the one that runs this job fastest."""
-    s = sim.state[0]
-    placed = s["job_unit"][s["job_serial"] > 0]
-    able = able_units(sim, entry.first)
+    load = [0] * (len(sim.lowered.units) + 1)  # the last counts free slots, whose unit is -1
+    for unit in sim.state["job_unit"][0].tolist():
+        load[unit] += 1
+    online = sim.state["online"][0].tolist()
+    able = [u for u in sim.table.fastest_first(entry.first) if online[u]]
     if not able:
         raise ValueError(f"no unit that is switched on can run {entry.id}.")
-    return min(able, key=lambda u: (np.count_nonzero(placed == u), _unit_time_s(sim, entry, u)))
-
-
-def _unit_time_s(sim: "Simulator", entry: Running, unit: int) -> float:
-    """Seconds per unit of work on a unit at its top clock, alone."""
-    b = sim.lowered.record[0]
-    domain = b["unit_domain"][unit]
-    hz = b["freq_hz"][domain, b["levels"][domain] - 1]
-    row = sim.table.rows[entry.first, 1 + KIND_COLUMNS * int(b["unit_kind"][unit]) :]
-    return float(row[COMPUTE] / hz + row[STALL])
+    return min(able, key=load.__getitem__)
 
 
 def start(sim: "Simulator", entry: Running, unit: str | None, serial: int) -> None:
     """Put a job on a unit, or where the scheduler chooses, in a free slot."""
-    s, slot = sim.state[0], free_slot(sim.state)
+    slot = free_slot(sim.state)
     assert slot is not None
     index = choose(sim, entry) if unit is None else check_runs(sim, entry.first, unit)
     total, target = work_of(entry.job)
-    waited_s = sim.now_s - entry.start_s
     sim.running[slot] = entry
-    s["slots"] = max(s["slots"], slot + 1)
-    values = {
-        "job_serial": serial, "job_unit": index, "job_first": entry.first,
-        "job_row": entry.first, "job_rows": entry.rows, "job_left": total,
-        "job_total": total, "job_phase_left": sim.table.rows[entry.first, 0],
-        "job_target": target, "job_rate": 0.0, "job_done": 0.0, "job_hold_ns": 0,
-        "job_alive_s": waited_s, "job_below_s": waited_s if target else 0.0,
-    }  # fmt: skip
-    for key, value in values.items():
-        s[key][slot] = value
-    s["dirty"] = 1
+    start_job(
+        sim.state, slot, serial, index, entry.first, entry.rows, float(total), float(target),
+        float(sim.table.rows[entry.first, 0]), sim.now_s - entry.start_s,
+    )  # fmt: skip
 
 
 def free(state: Any, slot: int) -> None:

@@ -5,12 +5,15 @@ from typing import TYPE_CHECKING
 from edgetwin.backend import Applied
 from edgetwin.kernel import migrate, request_level, set_fan_level, unsettle
 from edgetwin.simulator.jobs import change_batch, check_runs
-from hw_models.board import Knobs, unknown
+from hw_models.board import Knobs
+from hw_models.naming import unknown
 from hw_models.jobs import TrainingJob
 from hw_models.lowering import GOVERNORS
 
 if TYPE_CHECKING:
     from edgetwin.simulator.core import Simulator
+
+_WAITS = "the job waits for a free slot"
 
 
 def apply_knobs(sim: "Simulator", knobs: Knobs) -> Applied:
@@ -21,17 +24,17 @@ def apply_knobs(sim: "Simulator", knobs: Knobs) -> Applied:
     for domain, hz in knobs.freq_hz.items():
         _freq(sim, domain, hz, refused)
     for job, unit in knobs.placement.items():
-        _place(sim, job, unit)
+        _place(sim, job, unit, refused)
     for job, batch in knobs.batch.items():
-        _batch(sim, job, batch)
+        _batch(sim, job, batch, refused)
     if knobs.fan is not None:
         _fan(sim, knobs.fan)
     kept = Knobs(
         freq_hz={d: f for d, f in knobs.freq_hz.items() if f"freq_hz.{d}" not in refused},
         governor={d: g for d, g in knobs.governor.items() if f"governor.{d}" not in refused},
-        placement=knobs.placement,
+        placement={j: u for j, u in knobs.placement.items() if f"placement.{j}" not in refused},
         fan=knobs.fan,
-        batch=knobs.batch,
+        batch={j: n for j, n in knobs.batch.items() if f"batch.{j}" not in refused},
     )
     return Applied(accepted=kept, refused=refused)
 
@@ -70,13 +73,24 @@ def _freq(sim: "Simulator", domain: str, hz: float, refused: dict[str, str]) -> 
         refused[f"freq_hz.{domain}"] = f"the board allows {top:.0f} Hz now (power mode or heat)"
 
 
-def _place(sim: "Simulator", job: str, unit: str) -> None:
+def _waits(sim: "Simulator", ident: str) -> bool:
+    return any(entry.id == ident for entry, _ in sim.waiting)
+
+
+def _place(sim: "Simulator", job: str, unit: str, refused: dict[str, str]) -> None:
+    if _waits(sim, job):
+        sim.board.unit(unit)
+        refused[f"placement.{job}"] = _WAITS
+        return
     slot = sim.slot_of(job)
     index = check_runs(sim, sim.running[slot].first, unit)
     migrate(sim.state, sim.lowered.record, slot, index)
 
 
-def _batch(sim: "Simulator", ident: str, batch: int) -> None:
+def _batch(sim: "Simulator", ident: str, batch: int, refused: dict[str, str]) -> None:
+    if _waits(sim, ident):
+        refused[f"batch.{ident}"] = _WAITS
+        return
     slot = sim.slot_of(ident)
     job = sim.running[slot].job
     if not isinstance(job, TrainingJob):

@@ -7,6 +7,7 @@ import numpy as np
 
 from edgetwin.backend import JobResult
 from edgetwin.kernel.state import zone_means_c
+from edgetwin.simulator.jobs import work_of
 from hw_models.jobs import TrainingJob, job_kind
 from hw_models.trace import JobReading, Reading
 
@@ -72,8 +73,14 @@ def _jobs(sim: "Simulator") -> dict[str, JobReading]:
             batch=entry.job.batch if isinstance(entry.job, TrainingJob) else None,
         )
     for entry, _ in sim.waiting:
+        total, target = work_of(entry.job)
         jobs[entry.id] = JobReading(
-            unit=None, progress=0.0, rate=0.0, target=None, l2d_per_s=None, batch=None
+            unit=None,
+            progress=None if math.isinf(total) else 0.0,
+            rate=0.0,
+            target=target or None,
+            l2d_per_s=None,
+            batch=entry.job.batch if isinstance(entry.job, TrainingJob) else None,
         )
     return jobs
 
@@ -91,6 +98,22 @@ def result_of(sim: "Simulator", slot: int, entry: "Running") -> JobResult:
         target=float(s["job_target"][slot]) or None,
         alive_s=float(s["job_alive_s"][slot]),
         below_s=float(s["job_below_s"][slot]),
+    )
+
+
+def waited(sim: "Simulator", entry: "Running") -> JobResult:
+    """The life so far of a job that has waited for a free slot all the time."""
+    target, seconds = work_of(entry.job)[1] or None, sim.now_s - entry.start_s
+    return JobResult(
+        id=entry.id,
+        title=entry.title,
+        kind=job_kind(entry.job),
+        start_s=entry.start_s,
+        end_s=None,
+        work=0.0,
+        target=target,
+        alive_s=seconds,
+        below_s=seconds if target else 0.0,
     )
 
 

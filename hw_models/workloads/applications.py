@@ -8,7 +8,7 @@ from importlib import resources
 import numpy as np
 from numpy.typing import NDArray
 
-from hw_models.board import unknown
+from hw_models.naming import unknown
 from hw_models.jobs import ApplicationProfile, CorePhases
 
 Array = NDArray[np.float64]

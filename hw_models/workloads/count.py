@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hw_models.board import unknown
+from hw_models.naming import unknown
 from hw_models.jobs import NetworkProfile
 
 if TYPE_CHECKING:

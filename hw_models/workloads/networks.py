@@ -5,7 +5,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from hw_models.board import unknown
+from hw_models.naming import unknown
 from hw_models.jobs import NetworkProfile
 
 

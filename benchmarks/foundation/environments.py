@@ -1,0 +1,102 @@
+"""How many steps per second `edgetwin/Thermal-v0` does, beside CartPole-v1."""
+
+import time
+from statistics import median
+from typing import Any, final
+
+import gymnasium as gym
+import numpy as np
+
+import edgetwin  # registers the environments
+from benchmarks.foundation.figures import Figure, row
+from benchmarks.foundation.side_by_side import median_ratio, side_by_side
+from edgetwin.progress import Progress
+
+INFO_KEYS = (
+    "t_s", "temps_c", "power_w", "energy_j", "freq_hz", "fan", "throttled", "cap_w",
+    "cap_violation", "qos_violation", "reward_temp", "reward_qos", "backend", "calibration",
+)  # fmt: skip
+CARTPOLE, THERMAL = "CartPole-v1", "edgetwin/Thermal-v0"
+
+
+@final
+class Loop:
+    """Random steps in one environment; every step reads one key of `info`, each in turn.
+
+    Episodes start anew when they end. The clock stands still meanwhile unless with_resets.
+    """
+
+    def __init__(self, env_id: str, steps: int, *, with_resets: bool, **options: Any) -> None:
+        self.env = gym.make(env_id, **options)
+        self.with_resets = with_resets
+        space = self.env.action_space
+        space.seed(5)
+        self.actions = [space.sample() for _ in range(steps)]
+        self.keys = [INFO_KEYS[i % len(INFO_KEYS)] for i in range(steps)]
+        self.env.reset(seed=5)
+
+    def __call__(self, _: int) -> float:
+        """Seconds per step."""
+        step, pairs = self.env.step, list(zip(self.actions, self.keys, strict=True))
+        taken_s, start_s = 0.0, time.perf_counter()
+        for action, key in pairs:
+            _, _, terminated, truncated, info = step(action)
+            info.get(key)
+            if terminated or truncated:
+                taken_s += time.perf_counter() - start_s
+                start_s = time.perf_counter()
+                self.env.reset()
+                if not self.with_resets:
+                    start_s = time.perf_counter()
+        return (taken_s + time.perf_counter() - start_s) / len(pairs)
+
+
+def measure(quick: bool, progress: Progress) -> dict[str, Any]:
+    """Steps per second over those of CartPole-v1, at steps of 50 ms and of 500 ms."""
+    check_work(0.05)
+    check_work(0.5)
+    rounds, steps = (7, 1500) if quick else (15, 6000)
+    found = {
+        with_resets: side_by_side(
+            {
+                "cartpole": Loop(CARTPOLE, steps, with_resets=with_resets),
+                "50 ms": Loop(THERMAL, steps, with_resets=with_resets, step_s=0.05),
+                "500 ms": Loop(THERMAL, steps, with_resets=with_resets, step_s=0.5),
+            },
+            rounds,
+        )
+        for with_resets in (False, True)
+    }
+    progress.advance()
+    alone, whole = found[False], found[True]
+    short, long = (median_ratio(alone, "cartpole", name) for name in ("50 ms", "500 ms"))
+    return row(
+        {
+            "at_50_ms": Figure(value=short, bar=2.0, goal=3.0, at_least=True),
+            "at_500_ms": Figure(value=long, bar=1.2, at_least=True),
+        },
+        n={"rounds": rounds, "steps_per_round": steps},
+        steps_per_s={name: 1.0 / median(times_s) for name, times_s in alone.items()},
+        with_resets={
+            "at_50_ms": median_ratio(whole, "cartpole", "50 ms"),
+            "at_500_ms": median_ratio(whole, "cartpole", "500 ms"),
+        },
+        method="gym.make with default wrappers, random actions, resets off the clock",
+    )
+
+
+def check_work(step_s: float, steps: int = 100) -> None:
+    """RuntimeError unless steps advance time, draw energy and fill the documented `info`."""
+    env = gym.make(THERMAL, step_s=step_s)
+    env.reset(seed=1)
+    for _ in range(steps):
+        _, _, _, _, info = env.step(env.action_space.sample())
+    missing = [key for key in INFO_KEYS if key not in dict(info)]
+    if missing:
+        raise RuntimeError(f"info of {THERMAL} lacks {', '.join(missing)}.")
+    if not np.isclose(info["t_s"], steps * step_s) or not info["energy_j"] > 0.0:
+        raise RuntimeError(f"{steps} steps of {step_s} s led to {info['t_s']} s.")
+    env.close()
+
+
+__all__ = ["INFO_KEYS", "Loop", "check_work", "edgetwin", "measure"]

@@ -1,0 +1,169 @@
+"""How fast one board runs: against polling processes, and with quiet stretches jumped over."""
+
+from statistics import median
+from typing import Any, final
+
+import numpy as np
+
+from benchmarks.foundation.figures import Figure, row
+from benchmarks.foundation.job_sets import levels_of
+from benchmarks.foundation.naive import NaiveBoard
+from benchmarks.foundation.side_by_side import median_ratio, side_by_side, timed_s
+from benchmarks.foundation.workload import (
+    Workload,
+    drawn_j,
+    eight_applications,
+    simulator,
+    temps_of,
+)
+from edgetwin.progress import Progress
+from edgetwin.simulator import Simulator
+
+REPEATS = 5
+HOUR_S = 3600.0
+
+
+@final
+class AgainstPolling:
+    """The twin and the polling model on the same workloads, one per round."""
+
+    def __init__(self, duration_s: float, progress: Progress) -> None:
+        self.duration_s = duration_s
+        self.progress = progress
+        self.twin: Simulator | None = None
+        self.differences: list[tuple[float, float, float, float]] = []
+
+    def workload(self, number: int) -> Workload:
+        """Eight applications, moved every half second, come and go."""
+        return eight_applications(number + 1, self.duration_s)
+
+    def run_twin(self, number: int) -> float:
+        """Wall seconds of the twin, the mean of some runs."""
+        sims = [simulator(self.workload(number)) for _ in range(REPEATS)]
+        end = round(self.duration_s * 1e9)
+        taken_s = timed_s(lambda: [sim.run_until(end) for sim in sims])
+        return taken_s / REPEATS
+
+    def run_naive(self, number: int) -> float:
+        """Wall seconds of the polling model; what it did is held against the twin."""
+        workload = self.workload(number)
+        sim = simulator(workload)
+        naive = NaiveBoard(workload, temps_of(sim), levels_of(sim))
+        taken_s = timed_s(naive.run)
+        sim.run_until(round(self.duration_s * 1e9))
+        if number >= 0:
+            self.differences.append(differences(sim, naive))
+        self.progress.advance()
+        return taken_s
+
+
+def differences(sim: Simulator, naive: NaiveBoard) -> tuple[float, float, float, float]:
+    """Completions, arrivals and moves apart (counts), joules apart (a share)."""
+    return (
+        abs(len(sim.finished) - naive.completed),
+        abs(len(sim.results()) - naive.arrived),
+        abs(float(sim.kpis()["migrations"] or 0.0) - naive.migrations),
+        abs(naive.energy_j / drawn_j(sim) - 1.0),
+    )
+
+
+def measure_polling(quick: bool, progress: Progress) -> dict[str, Any]:
+    """Simulated time per wall time of the twin over that of the polling model."""
+    rounds, duration_s = (3, 60.0) if quick else (7, 300.0)
+    contest = AgainstPolling(duration_s, progress)
+    found = side_by_side({"naive": contest.run_naive, "twin": contest.run_twin}, rounds)
+    done, came, moved, joules = np.array(contest.differences).max(axis=0)
+    return row(
+        {
+            "times_faster": Figure(
+                value=median_ratio(found, "naive", "twin"), bar=250.0, goal=300.0, at_least=True
+            ),
+            "completions_apart": Figure(value=float(done), bar=1.0),
+            "arrivals_apart": Figure(value=float(came), bar=1.0),
+            "moves_apart": Figure(value=float(moved), bar=0.02 * duration_s),
+            "energy_apart_share": Figure(value=float(joules), bar=0.005),
+        },
+        n={"rounds": rounds, "simulated_s_per_round": duration_s},
+        times_real_time=duration_s / median(found["twin"]),
+        naive_times_real_time=duration_s / median(found["naive"]),
+        method=(
+            "the same arrivals and moves; the polling model sees completions up to 50 ms late, "
+            "changes clocks at once and steps heat by forward Euler, hence the tolerances"
+        ),
+    )
+
+
+def measure_coasting(quick: bool, progress: Progress) -> dict[str, Any]:
+    """An hour of arrivals, with quiet stretches jumped over and stepped through."""
+    rounds, instants = (3, 40) if quick else (7, 200)
+    quiet = _stepping_over_coasting(rounds, phased=False)
+    mixed = _stepping_over_coasting(rounds, phased=True)
+    progress.advance()
+    errors_k, differing = [], 0
+    for seed in range(1, 1 + (2 if quick else 5)):
+        workload = _hour(seed, phased=False)
+        errors_k.append(largest_error_k(workload, instants, seed))
+        differing += differing_jobs(workload)
+        progress.advance()
+    return row(
+        {
+            "times_faster": Figure(value=quiet[0], bar=4.0, at_least=True),
+            "max_temp_difference_k": Figure(value=max(errors_k), bar=1e-3),
+            "differing_completions": Figure(value=float(differing), bar=0.0),
+        },
+        n={"rounds": rounds, "hours_compared": len(errors_k), "instants_per_hour": instants},
+        times_real_time=quiet[1],
+        times_faster_all_programs=mixed[0],
+        method=(
+            "programs of a single phase: with the others a phase ends every few periods and "
+            "there is little to jump over (times_faster_all_programs). Jobs differ if their end "
+            "or their time below target differs by more than 1 us, or their violation."
+        ),
+    )
+
+
+def _hour(seed: int, *, phased: bool) -> Workload:
+    return eight_applications(seed, HOUR_S, moved=False, phased=phased)
+
+
+def _stepping_over_coasting(rounds: int, *, phased: bool) -> tuple[float, float]:
+    """(how many times faster coasting is, times real time of coasting)."""
+
+    def run(number: int, coast: bool) -> float:
+        sim = simulator(_hour(number + 1, phased=phased), coast=coast)
+        return timed_s(lambda: sim.run_until(round(HOUR_S * 1e9)))
+
+    contestants = {"stepped": lambda i: run(i, False), "coasted": lambda i: run(i, True)}
+    found = side_by_side(contestants, rounds)
+    return median_ratio(found, "stepped", "coasted"), HOUR_S / median(found["coasted"])
+
+
+def largest_error_k(workload: Workload, instants: int, seed: int) -> float:
+    """Largest difference of any node at random control periods of the workload.
+
+    Every instant is reached by a fresh run, for a stop on the way would end a jump.
+    """
+    rng, worst_k = np.random.default_rng(seed), 0.0
+    ticks = np.sort(rng.integers(1, round(workload.duration_s / 0.05), instants))
+    stepped = simulator(workload, coast=False)
+    for tick in ticks:
+        end = int(tick) * 50_000_000
+        coasted = simulator(workload, coast=True)
+        stepped.run_until(end)
+        coasted.run_until(end)
+        worst_k = max(worst_k, float(np.abs(temps_of(stepped) - temps_of(coasted)).max()))
+    return worst_k
+
+
+def differing_jobs(workload: Workload) -> int:
+    """How many jobs end or violate otherwise when quiet stretches are jumped over."""
+    a, b = (simulator(workload, coast=coast) for coast in (False, True))
+    for sim in (a, b):
+        sim.run_until(round(workload.duration_s * 1e9))
+    count = abs(len(a.results()) - len(b.results()))
+    for one, other in zip(a.results(), b.results(), strict=False):
+        ends_s = [-1.0 if job.end_s is None else job.end_s for job in (one, other)]
+        alike = one.id == other.id and abs(ends_s[0] - ends_s[1]) <= 1e-6
+        alike = alike and abs(one.below_s - other.below_s) <= 1e-6
+        count += not (alike and one.violated == other.violated)
+    return count

@@ -1,0 +1,218 @@
+"""A board's physics driven by what a log says was running: power and heat, and nothing fed back.
+
+Clocks, loads, memory traffic and fan come from the log; power follows from them and heat from
+power, by the same compiled equations as in simulation. What was measured enters once, at the
+start: where the heat was. A reading's inputs hold for the time that led up to it, as the loads of
+tegrastats do.
+"""
+
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hw_models.compiled import jit
+from hw_models.power import part_powers
+from hw_models.recorded import Recorded, recorded
+from hw_models.thermal import Network, exponentials, heat_inputs, heat_step, leakage_law
+from hw_models.trace import Trace
+
+if TYPE_CHECKING:
+    from hw_models.board import Board
+
+Array = NDArray[np.float64]
+
+# Leakage is linear in time within one step of the scheme: readings further apart take several.
+LONGEST_STEP_S: Final = 5.0
+
+
+def drive(
+    board: "Board",
+    log: Trace | Recorded,
+    *,
+    ambient_c: float | None = None,
+    mode: str | None = None,
+) -> Trace:
+    """What the board's sensors would have said, unrounded and without noise, at the log's times.
+
+    ambient_c defaults to the board's own, mode as in `recorded`. The trace has every zone, rail,
+    domain and unit of the board in its order, and energy_j since the first reading. ValueError as
+    in `recorded`, and for an ambient that is no temperature of air.
+    """
+    seen = log if isinstance(log, Recorded) else recorded(board, log, mode=mode)
+    ambient_c = checked_ambient_c(board, ambient_c)
+    lowered = board.lower()
+    rows = len(seen.t_s)
+    zones_c, rails_w = np.zeros((rows, len(lowered.zones))), np.zeros((rows, len(lowered.rails)))
+    energy_j = np.zeros(rows)
+    dt_s = np.diff(seen.t_s, prepend=seen.t_s[0])
+    temps_c = starting_temps_c(board, seen, ambient_c)
+    used_j = np.zeros(len(lowered.parts))
+    changes = np.flatnonzero(np.diff(seen.fan)) + 1
+    for start, end in pairwise([0, *changes.tolist(), rows]):
+        fan, part = int(seen.fan[start]), slice(start, end)
+        temps_c = stretch(
+            lowered.record, fan, ambient_c, dt_s[part], seen.level[part], seen.busy[part],
+            seen.traffic[part], seen.online[part], temps_c, used_j, zones_c[part], rails_w[part],
+            energy_j[part],
+        )  # fmt: skip
+    return _predicted(board, seen, ambient_c, zones_c, rails_w, energy_j)
+
+
+def checked_ambient_c(board: "Board", ambient_c: float | None) -> float:
+    """The temperature of the air around the board; ValueError for one that no air has."""
+    if ambient_c is None:
+        return board.thermal.ambient_c.value
+    if not -60.0 <= ambient_c <= 100.0:
+        raise ValueError(f"ambient is {ambient_c} degC; expected a temperature from -60 to 100.")
+    return ambient_c
+
+
+def _predicted(
+    board: "Board",
+    seen: Recorded,
+    ambient_c: float,
+    zones_c: Array,
+    rails_w: Array,
+    energy_j: Array,
+) -> Trace:
+    lowered = board.lower()
+    columns: dict[str, NDArray[Any]] = {"t_s": seen.t_s}
+    columns |= {f"temps_c.{name}": zones_c[:, z] for z, name in enumerate(lowered.zones)}
+    columns |= {f"power_w.{name}": rails_w[:, r] for r, name in enumerate(lowered.rails)}
+    columns["energy_j"] = energy_j
+    for d, (name, clock) in enumerate(board.clocks.items()):
+        columns[f"freq_hz.{name}"] = clock.freqs_hz.array[seen.level[:, d]]
+    columns |= {f"busy.{name}": seen.busy[:, u] for u, name in enumerate(lowered.units)}
+    columns["fan"] = seen.fan
+    about = {"board": board.name, "source": "edgetwin open loop", "ambient_c": repr(ambient_c)}
+    return Trace(columns, about)
+
+
+def starting_temps_c(board: "Board", seen: Recorded, ambient_c: float) -> Array:
+    """Where the heat is at the first reading, (n_nodes,).
+
+    A node with zones is at their mean; the others are as the first inputs would hold them in the
+    long run with those nodes kept where they are.
+    """
+    network = Network.of(board, int(seen.fan[0]))
+    known_c = _zone_nodes_c(board, seen)
+    free, fixed = np.isnan(known_c), ~np.isnan(known_c)
+    if not free.any():
+        return known_c
+    power_w, gain_w = powers_w(board, seen, 0)
+    part = free[network.part_node]
+    g = network.conductance_w_per_k
+    place = np.cumsum(free) - 1
+    inner = Network.from_matrices(
+        g[np.ix_(free, free)],
+        network.capacity_j_per_k[free],
+        network.to_ambient_w_per_k[free],
+        np.concatenate([place[network.part_node[part]], np.arange(free.sum())]),
+    )
+    from_known_w = -g[np.ix_(free, fixed)] @ known_c[fixed]
+    known_c[free] = inner.steady(
+        np.concatenate([power_w[part], from_known_w]),
+        ambient_c,
+        np.concatenate([gain_w[part], np.zeros(free.sum())]),
+        leakage_law(board),
+    )
+    return known_c
+
+
+def _zone_nodes_c(board: "Board", seen: Recorded) -> Array:
+    """The first measured temperature of every node, offsets taken off, NaN without a zone."""
+    by_node: dict[str, list[float]] = {node: [] for node in board.thermal.nodes}
+    for name, values in seen.zones_c.items():
+        zone = board.sensors.zones[name]
+        by_node[zone.node].append(float(values[~np.isnan(values)][0]) - zone.offset_k.value)
+    return np.array([np.mean(temps_c) if temps_c else np.nan for temps_c in by_node.values()])
+
+
+def powers_w(board: "Board", seen: Recorded, row: int) -> tuple[Array, Array]:
+    """Switching power and leakage gain of every part at one reading, (m,) each."""
+    m = len(board.parts)
+    power_w, gain_w = np.zeros((2, m))
+    _powers(
+        board.lower().record, seen.level[row], seen.busy[row], float(seen.traffic[row]),
+        int(seen.fan[row]), seen.online[row], power_w, gain_w,
+    )  # fmt: skip
+    return power_w, gain_w
+
+
+@jit
+def _powers(
+    board: Any,
+    level: Any,
+    busy: Any,
+    traffic: float,
+    fan: int,
+    online: Any,
+    power_w: Any,
+    gain_w: Any,
+) -> None:
+    """`part_powers` where activity is utilisation: all that a log tells."""
+    b = board[0]
+    activity = np.zeros(len(power_w))
+    for u in range(b.units):
+        activity[u] = busy[u]
+    part_powers(b, level, busy, activity, traffic, fan, online, power_w, gain_w)
+
+
+@jit
+def stretch(
+    board: Any,
+    fan: int,
+    ambient_c: float,
+    dt_s: Any,
+    level: Any,
+    busy: Any,
+    traffic: Any,
+    online: Any,
+    temps_c: Any,
+    used_j: Any,
+    zones_c: Any,
+    rails_w: Any,
+    energy_j: Any,
+) -> Any:
+    """Readings under one fan level: fill zones_c, rails_w, energy_j; returns the last (n,) temps.
+
+    dt_s (rows,) is the time since the reading before; used_j (m,) counts on.
+    """
+    b = board[0]
+    n = b.nodes
+    m = b.parts
+    see = b.see[fan]
+    rate_hz = b.rate_hz[fan, :n]
+    modes, push, inflow, integral = np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n)
+    decay, phi1, phi2 = np.zeros(n), np.zeros(n), np.zeros(n)
+    power_w, gain_w, leak_w, change_w = np.zeros(m), np.zeros(m), np.zeros(m), np.zeros(m)
+    for i in range(n):
+        inflow[i] = b.ambient_push_per_k[fan, i] * ambient_c
+        for k in range(n):
+            modes[i] += b.to_modes[fan, i, k] * temps_c[k]
+    for row in range(len(dt_s)):
+        _powers(board, level[row], busy[row], traffic[row], fan, online[row], power_w, gain_w)
+        heat_inputs(modes, power_w, gain_w, b.law, inflow, see, leak_w, push)
+        steps = max(1, int(np.ceil(dt_s[row] / LONGEST_STEP_S)))
+        exponentials(rate_hz, dt_s[row] / steps, decay, phi1, phi2)
+        for _ in range(steps):
+            heat_step(
+                dt_s[row] / steps, modes, push, leak_w, power_w, gain_w, b.law, see, rate_hz,
+                decay, phi1, phi2, used_j, integral, change_w,
+            )  # fmt: skip
+        for z in range(b.zones):
+            zones_c[row, z] = b.zone_offset_k[z]
+            for i in range(n):
+                zones_c[row, z] += b.see_zone[fan, z, i] * modes[i]
+        for r in range(b.rails):
+            for p in range(m):
+                rails_w[row, r] += b.rail_covers[r, p] * (power_w[p] + leak_w[p])
+        for p in range(m):
+            energy_j[row] += used_j[p]
+    last_c = np.zeros(n)
+    for i in range(n):
+        for k in range(n):
+            last_c[i] += b.from_modes[fan, i, k] * modes[k]
+    return last_c

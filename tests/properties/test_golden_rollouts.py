@@ -1,0 +1,36 @@
+"""A version of an environment is a promise: same seed and actions, same rollout, ever after.
+
+A change of dynamics, reward or observation bumps the version and gets a new hash here. Numbers
+are rounded to five digits so that the order of a processor's additions does not matter.
+"""
+
+import hashlib
+
+import gymnasium as gym
+import numpy as np
+import pytest
+
+import edgetwin
+
+GOLDEN = {
+    "edgetwin/Thermal-v0": "",
+    "edgetwin/Training-v0": "",
+}
+
+
+def rollout_hash(env_id: str) -> str:
+    env = gym.make(env_id)
+    env.action_space.seed(11)
+    obs, _ = env.reset(seed=11)
+    digest = hashlib.sha256()
+    for _ in range(60):
+        digest.update(" ".join(f"{x:.4e}" for x in np.asarray(obs, np.float64)).encode())
+        obs, reward, terminated, truncated, _ = env.step(env.action_space.sample())
+        digest.update(f"{reward:.4e} {terminated} {truncated}".encode())
+    return digest.hexdigest()[:16]
+
+
+@pytest.mark.parametrize("env_id", GOLDEN)
+def test_rollout_is_that_of_its_version(env_id: str) -> None:
+    assert edgetwin.__version__
+    assert rollout_hash(env_id) == GOLDEN[env_id]
