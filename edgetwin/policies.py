@@ -9,8 +9,8 @@ import numpy as np
 
 from edgetwin.backend import Policy
 from hw_models.board import Board, Knobs
-from hw_models.naming import unknown
 from hw_models.board_schema import Governor
+from hw_models.naming import unknown
 from hw_models.trace import Reading
 
 if TYPE_CHECKING:
@@ -42,7 +42,9 @@ class GovernorPolicy:
     def reset(self, board: Board, *, seed: int, twin: "Simulator | None" = None) -> None:
         """ValueError for a board that offers the governor on none of its units' clocks."""
         domains = {u.domain for u in board.unit_list}
-        offered = [d for d, c in board.clocks.items() if d in domains and self.governor in c.governors]
+        offered = [
+            d for d, c in board.clocks.items() if d in domains and self.governor in c.governors
+        ]
         if not offered:
             raise ValueError(f"{board.name} offers governor {self.governor!r} on no unit's clock.")
         self._first = Knobs(governor=dict.fromkeys(offered, self.governor))

@@ -90,4 +90,3 @@ def _interval(values: Sequence[float | None], confidence: float) -> dict[str, fl
     spread = math.sqrt(math.fsum((v - mean) ** 2 for v in known) / (n - 1) / n)
     half = float(stdtrit(n - 1, 0.5 + confidence / 2)) * spread
     return {"value": mean, "low": mean - half, "high": mean + half}
-

@@ -68,7 +68,9 @@ def _assume(
     chosen = _likely_mode(board, level, missing) if mode is None else mode
     for name, d in missing.items():
         level[:, d] = _top(board, name, chosen)
-    clocks = (f"{n} {board.clocks[n].freqs_hz.value[level[0, d]]:.0f} Hz" for n, d in missing.items())
+    clocks = (
+        f"{n} {board.clocks[n].freqs_hz.value[level[0, d]]:.0f} Hz" for n, d in missing.items()
+    )
     where = "the highest" if chosen is None else f"the highest of power mode {chosen}"
     notes.append(f"clocks not in the log, taken as {where}: {', '.join(clocks)}")
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw_models.compiled import jit
-from hw_models.power import part_powers
+from hw_models.power import busy_powers, powers_w
 from hw_models.recorded import Recorded, recorded
 from hw_models.thermal import Network, exponentials, heat_inputs, heat_step, leakage_law
 from hw_models.trace import Trace
@@ -101,7 +101,14 @@ def starting_temps_c(board: "Board", seen: Recorded, ambient_c: float) -> Array:
     free, fixed = np.isnan(known_c), ~np.isnan(known_c)
     if not free.any():
         return known_c
-    power_w, gain_w = powers_w(board, seen, 0)
+    power_w, gain_w = powers_w(
+        board,
+        level=seen.level[0],
+        busy=seen.busy[0],
+        traffic=float(seen.traffic[0]),
+        fan=int(seen.fan[0]),
+        online=seen.online[0],
+    )
     part = free[network.part_node]
     g = network.conductance_w_per_k
     place = np.cumsum(free) - 1
@@ -128,36 +135,6 @@ def _zone_nodes_c(board: "Board", seen: Recorded) -> Array:
         zone = board.sensors.zones[name]
         by_node[zone.node].append(float(values[~np.isnan(values)][0]) - zone.offset_k.value)
     return np.array([np.mean(temps_c) if temps_c else np.nan for temps_c in by_node.values()])
-
-
-def powers_w(board: "Board", seen: Recorded, row: int) -> tuple[Array, Array]:
-    """Switching power and leakage gain of every part at one reading, (m,) each."""
-    m = len(board.parts)
-    power_w, gain_w = np.zeros((2, m))
-    _powers(
-        board.lower().record, seen.level[row], seen.busy[row], float(seen.traffic[row]),
-        int(seen.fan[row]), seen.online[row], power_w, gain_w,
-    )  # fmt: skip
-    return power_w, gain_w
-
-
-@jit
-def _powers(
-    board: Any,
-    level: Any,
-    busy: Any,
-    traffic: float,
-    fan: int,
-    online: Any,
-    power_w: Any,
-    gain_w: Any,
-) -> None:
-    """`part_powers` where activity is utilisation: all that a log tells."""
-    b = board[0]
-    activity = np.zeros(len(power_w))
-    for u in range(b.units):
-        activity[u] = busy[u]
-    part_powers(b, level, busy, activity, traffic, fan, online, power_w, gain_w)
 
 
 @jit
@@ -193,7 +170,7 @@ def stretch(
         for k in range(n):
             modes[i] += b.to_modes[fan, i, k] * temps_c[k]
     for row in range(len(dt_s)):
-        _powers(board, level[row], busy[row], traffic[row], fan, online[row], power_w, gain_w)
+        busy_powers(b, level[row], busy[row], traffic[row], fan, online[row], power_w, gain_w)
         heat_inputs(modes, power_w, gain_w, b.law, inflow, see, leak_w, push)
         steps = max(1, int(np.ceil(dt_s[row] / LONGEST_STEP_S)))
         exponentials(rate_hz, dt_s[row] / steps, decay, phi1, phi2)

@@ -79,6 +79,51 @@ def _domain_busy(b: Any, level: Any, busy: Any, traffic: float, d: int) -> float
     return most
 
 
+@jit
+def busy_powers(
+    b: Any,
+    level: Any,
+    busy: Any,
+    traffic: float,
+    fan: int,
+    online: Any,
+    power_w: Any,
+    gain_w: Any,
+) -> None:
+    """`part_powers` where all that is known of a unit's activity is how busy it is."""
+    activity = np.zeros(b.parts)
+    for u in range(b.units):
+        activity[u] = busy[u]
+    part_powers(b, level, busy, activity, traffic, fan, online, power_w, gain_w)
+
+
+@jit
+def _on_record(board: Any, level: Any, busy: Any, traffic: float, fan: int, online: Any) -> Any:
+    """`busy_powers` of a record (1,), as rows (2, m): switching power, leakage gain."""
+    found_w = np.zeros((2, board[0].parts))
+    busy_powers(board[0], level, busy, traffic, fan, online, found_w[0], found_w[1])
+    return found_w
+
+
+def powers_w(
+    board: "Board",
+    *,
+    level: NDArray[np.int64],
+    busy: NDArray[np.float64],
+    traffic: float = 0.0,
+    fan: int = 0,
+    online: NDArray[np.int64] | None = None,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Switching power and leakage gain of every part, (n_parts,) each, in board order.
+
+    level (n_domains,) operating points, busy (n_units,) shares, traffic in bytes/s, fan a level,
+    online (n_units,) 0 where a unit is off. A part's leakage is its gain times `leakage_shape`.
+    """
+    on = np.ones(len(busy), dtype=np.int64) if online is None else online
+    power_w, gain_w = _on_record(board.lower().record, level, busy, float(traffic), fan, on)
+    return power_w, gain_w
+
+
 def leakage_w(board: "Board", part: str, volt_v: float, temp_c: float) -> float:
     """Leakage of one part at a voltage and a temperature; the board file's [power.leakage]."""
     law = board.power.leakage

@@ -62,9 +62,9 @@ class Sample(NamedTuple):
     """
 
     time_s: float | None = None
-    extras: Mapping[str, float] = _EMPTY
     cpus: tuple[tuple[float | None, float | None], ...] = ()
     clocks: Mapping[str, Busy] = _EMPTY
+    extras: Mapping[str, float] = _EMPTY
     temps_c: Mapping[str, float | None] = _EMPTY
     temps_peak_c: Mapping[str, float | None] = _EMPTY
     power_w: Mapping[str, float] = _EMPTY

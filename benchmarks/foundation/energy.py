@@ -10,7 +10,6 @@ from benchmarks.foundation.job_sets import random_job_set, run_both, without_lea
 from benchmarks.foundation.plain_heat import PlainHeat
 from benchmarks.foundation.workload import BOARD, drawn_j, eight_applications, simulator, temps_of
 from edgetwin.kernel.heat import flush_heat
-from edgetwin.progress import Progress
 from edgetwin.simulator import Simulator
 from hw_models import load_board
 
@@ -18,13 +17,13 @@ Array = NDArray[np.float64]
 SAMPLE_S = 0.005
 
 
-def measure(quick: bool, progress: Progress) -> dict[str, Any]:
+def measure(quick: bool) -> dict[str, Any]:
     """The counter against watts times seconds, against heat, and against an integrator."""
     n_off, n_heat, n_on = (20, 2, 2) if quick else (100, 6, 10)
     rng = np.random.default_rng(20)
-    off = [counter_error_without_leakage(rng, 60.0, progress) for _ in range(n_off)]
-    heat = [heat_errors(seed, 60.0, progress) for seed in range(n_heat)]
-    on = [counter_error_with_leakage(rng, 20.0, progress) for _ in range(n_on)]
+    off = [counter_error_without_leakage(rng, 60.0) for _ in range(n_off)]
+    heat = [heat_errors(seed, 60.0) for seed in range(n_heat)]
+    on = [counter_error_with_leakage(rng, 20.0) for _ in range(n_on)]
     return row(
         {
             "leakage_off_counter": Figure(value=max(off), bar=1e-9),
@@ -43,31 +42,25 @@ def measure(quick: bool, progress: Progress) -> dict[str, Any]:
     )
 
 
-def counter_error_without_leakage(
-    rng: np.random.Generator, duration_s: float, progress: Progress
-) -> float:
+def counter_error_without_leakage(rng: np.random.Generator, duration_s: float) -> float:
     """Relative difference of the counter and watts times seconds for one random job set."""
     board = without_leakage(BOARD)
     both = run_both(board, random_job_set(rng, board, duration_s))
     summed_j = sum(float(s.power_w.sum()) * s.dt_s for s in both.stretches)
-    progress.advance()
     return abs(both.counted_j / summed_j - 1.0)
 
 
-def counter_error_with_leakage(
-    rng: np.random.Generator, duration_s: float, progress: Progress
-) -> float:
+def counter_error_with_leakage(rng: np.random.Generator, duration_s: float) -> float:
     """Relative difference of the counter and an integrator with energy as a state."""
     board = load_board(BOARD)
     both = run_both(board, random_job_set(rng, board, duration_s))
     heat, temps_c, energy_j = PlainHeat(board), both.start_c, 0.0
     for s in both.stretches:
         temps_c, energy_j = heat.follow(temps_c, energy_j, s.power_w, s.gain_w, s.dt_s)
-    progress.advance()
     return abs(both.counted_j / energy_j - 1.0)
 
 
-def heat_errors(seed: int, duration_s: float, progress: Progress) -> tuple[float, float]:
+def heat_errors(seed: int, duration_s: float) -> tuple[float, float]:
     """What is missing of the energy drawn, as a share of it: sampled heat, counted heat."""
     workload = eight_applications(seed, duration_s)
     heat = PlainHeat(workload.board)
@@ -80,7 +73,6 @@ def heat_errors(seed: int, duration_s: float, progress: Progress) -> tuple[float
     flush_heat(coasting.state[0], coasting.lowered.record[0])
     counted_j = float(coasting.state[0]["heat_out_j"])
     missing_j = drawn_j(coasting) - counted_j - heat.stored_j(temps_of(coasting) - start)
-    progress.advance()
     return abs(left_j) / drawn_j(sampled), abs(missing_j) / drawn_j(coasting)
 
 

@@ -55,12 +55,12 @@ class NaiveBoard:
         substeps = ceil(TICK_S * fastest_hz / LARGEST_STEP)
         dt_s = TICK_S / substeps
         warming = np.eye(len(self.temps_c)) + dt_s * heat.matrix_hz
-        per_capacity = dt_s / heat.capacity_j_per_k
+        rise_k_per_w = dt_s / heat.capacity_j_per_k
         outside_w = heat.cooling_w_per_k * heat.ambient_c
         while True:
             power_w, gain_w = self._powers_w()
             power_w += gain_w * heat.leakage_shape(self.temps_c[heat.part_node])
-            rise_k = per_capacity * (heat.on_nodes(power_w) + outside_w)
+            rise_k = rise_k_per_w * (heat.on_nodes(power_w) + outside_w)
             for _ in range(substeps):
                 self.temps_c = warming @ self.temps_c + rise_k
             self.energy_j += float(power_w.sum()) * TICK_S

@@ -62,10 +62,8 @@ class PlainBoard:
         self.memory = self.domains.index(board.power.memory.domain) if board.power.memory else -1
         self.bus_bytes = perf.bandwidth_bytes_per_cycle.value
         self.pnorm = {name: kind.pnorm.value for name, kind in perf.accelerators.items()}
-        self.stalled = {
-            name: kind.stall_activity.value
-            for name, kind in (*perf.cores.items(), *perf.accelerators.items())
-        }
+        self.stalled = {name: kind.stall_activity.value for name, kind in perf.cores.items()}
+        self.stalled |= {name: kind.stall_activity.value for name, kind in perf.accelerators.items()}
         self.corunner = {name: kind.corunner_stall.value for name, kind in perf.cores.items()}
         self.bandwidth = {name: kind.bandwidth_stall.value for name, kind in perf.cores.items()}
         self.parts = _parts(board, self.domains)
@@ -85,7 +83,9 @@ class PlainBoard:
         shares = []
         for task, own in zip(tasks, alone, strict=True):
             kind = self.unit_kind[task.unit]
-            crowd = 1.0 + self.corunner.get(kind, 0.0) * (in_domain[self.unit_domain[task.unit]] - 1)
+            crowd = 1.0 + self.corunner.get(kind, 0.0) * (
+                in_domain[self.unit_domain[task.unit]] - 1
+            )
             crowd += self.bandwidth.get(kind, 0.0) * min((total - own) / bus_bytes_per_s, 1.0)
             shares.append(self._share(task, levels, on_unit, crowd))
         return shares
@@ -111,9 +111,7 @@ class PlainBoard:
         activity = phase.activity * (computing + self.stalled[kind] * (1.0 - computing))
         return Share(rate, rate * busy_s, rate * launch_s, activity, rate * phase.moved_bytes)
 
-    def _roof_s(
-        self, phase: Phase, kind: str, compute_s: float, levels: Sequence[int]
-    ) -> float:
+    def _roof_s(self, phase: Phase, kind: str, compute_s: float, levels: Sequence[int]) -> float:
         if not phase.memory_cycles or self.memory < 0:
             return compute_s
         memory_s = phase.memory_cycles / self.freqs_hz[self.memory][levels[self.memory]]
@@ -148,16 +146,20 @@ class PlainBoard:
     def _use(
         self, tasks: Sequence[Task], shares: Sequence[Share]
     ) -> tuple[list[float], list[float]]:
-        """Utilisation and activity of every unit; accelerators keep their host busy, too."""
-        busy, activity = [0.0] * len(self.units), [0.0] * len(self.units)
+        """Utilisation and activity of units; launching takes what is left of the host's time."""
+        busy, activity, launching = ([0.0] * len(self.units) for _ in range(3))
         for task, share in zip(tasks, shares, strict=True):
             busy[task.unit] += share.busy
             activity[task.unit] += share.busy * share.activity
             host = self.unit_host[task.unit]
             if host >= 0:
-                busy[host] += share.launching
-                activity[host] += share.launching
-        return [min(1.0, b) for b in busy], [min(1.0, a) for a in activity]
+                launching[host] += share.launching
+        for unit, wanted in enumerate(launching):
+            if wanted:
+                taken = min(wanted, 1.0 - busy[unit])
+                busy[unit] += taken
+                activity[unit] += taken
+        return busy, activity
 
 
 def _parts(board: Board, domains: list[str]) -> PlainParts:

@@ -45,7 +45,8 @@ class PlainHeat:
 
     def on_nodes(self, part_values: Array) -> Array:
         """Sum of what parts have, by node, (n_nodes,)."""
-        return np.bincount(self.part_node, part_values, minlength=len(self.capacity_j_per_k))
+        found = np.bincount(self.part_node, part_values, minlength=len(self.capacity_j_per_k))
+        return np.asarray(found, dtype=np.float64)
 
     def to_ambient_w(self, temps_c: Array) -> Array:
         """Heat that leaves the board at node temperatures (..., n_nodes)."""

@@ -25,7 +25,8 @@ def side_by_side(contestants: Mapping[str, Callable[[int], float]], rounds: int)
 
     A contestant is called with the number of the round and times itself. Round -1 is a warm-up.
     """
-    names, found = list(contestants), {name: [] for name in contestants}
+    names = list(contestants)
+    found: Contest = {name: [] for name in names}
     for number in range(-1, rounds):
         for name in names if number % 2 == 0 else names[::-1]:
             taken_s = contestants[name](number)

@@ -24,7 +24,9 @@ def print_table(title: str, heads: Sequence[str], rows: Sequence[Sequence[Cell]]
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=Text(title), title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table = Table(
+        title=Text(title), title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0)
+    )
     for i, head in enumerate(heads):
         numeric = bool(rows) and isinstance(rows[0][i], int | float)
         table.add_column(Text(head), justify="right" if numeric else "left", no_wrap=i == 0)

@@ -69,7 +69,7 @@ class LazyInfo(dict[str, Any]):
 
     def get(self, key: str, default: Any = None) -> Any:
         """The value of a key, default if there is none."""
-        return self[key] if key in self else default
+        return self[key] if key in self else default  # noqa: SIM401  that would be this method
 
     def copy(self) -> dict[str, Any]:
         """A plain dict with the same entries."""

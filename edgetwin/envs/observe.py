@@ -1,5 +1,6 @@
 """Compiled parts that every task shares: the block of numbers behind `info`."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -32,8 +33,7 @@ def hottest_c(s: Any, b: Any) -> float:
     """The highest temperature that a sensor reports, -50 degC if none does."""
     hot_c = -50.0
     for z in range(b.zones):
-        if s.zone_c[z] > hot_c:
-            hot_c = s.zone_c[z]
+        hot_c = max(hot_c, s.zone_c[z])
     return min(hot_c, 200.0)
 
 
@@ -89,7 +89,7 @@ def entries(sim: Simulator, rewards: tuple[str, str], backend: str) -> Entries:
         def read(block: Block) -> dict[str, float | None]:
             values = block[at:end].tolist()
             if block[DROPPED]:
-                values = [v if v == v else None for v in values]
+                values = [None if math.isnan(v) else v for v in values]
             return dict(zip(names, values, strict=True))
 
         return read

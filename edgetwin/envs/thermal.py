@@ -1,5 +1,6 @@
 """edgetwin/Thermal-v0: place and migrate applications, keep targets, stay cool."""
 
+import math
 from pathlib import Path
 from typing import Any, ClassVar, Literal, final
 
@@ -112,7 +113,9 @@ class ThermalEnv(BoardEnv):
         board = self.board
         cores = [u for u in board.unit_list if u.kind in board.performance.cores]
         names = list(dict.fromkeys(u.domain for u in cores))
-        if names != list(board.clocks)[: len(names)] or cores != list(board.unit_list[: len(cores)]):
+        if names != list(board.clocks)[: len(names)] or cores != list(
+            board.unit_list[: len(cores)]
+        ):
             raise ValueError(f"{board.name} must list CPU cores and their clocks first.")
         self._clusters = list(range(len(names)))
         self._levels = [len(board.clocks[d].freqs_hz.value) for d in names]
@@ -139,7 +142,7 @@ class ThermalEnv(BoardEnv):
             sim.state, self._record, sim.table.rows, self._decode(action), self.slots,
             self._next_event_ns, end_ns, obs, block,
         )  # fmt: skip
-        if reward != reward:  # NaN: something discrete came before the end
+        if math.isnan(reward):  # something discrete came before the end
             self._finish_run(end_ns)
             reward = look_now(sim.state, self._record, self.slots, obs, block)
         return reward

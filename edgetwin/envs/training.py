@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any, ClassVar, final
 
+import numpy as np
 from gymnasium import spaces
 
 from edgetwin.envs.board_env import BoardEnv, Observation
@@ -175,7 +176,7 @@ def look(
     fill_block(s, b, block)
     obs[0] = hottest_c(s, b)
     drawn_w = s.rail_w[b.input_rail]
-    obs[1] = min(max(drawn_w, 0.0), POWER_LIMIT_W) if drawn_w == drawn_w else 0.0
+    obs[1] = 0.0 if np.isnan(drawn_w) else min(max(drawn_w, 0.0), POWER_LIMIT_W)
     obs[2] = min(s.cap_w, POWER_LIMIT_W)
     obs[3] = b.freq_hz[domain, s.level[domain]] / b.freq_hz[domain, b.levels[domain] - 1]
     obs[5] = 1.0 if ended else 0.0

@@ -43,6 +43,7 @@ def refresh(s: Any, b: Any, table: Any) -> None:
 def _rates(s: Any, b: Any, table: Any) -> None:
     """Work rate of every job, utilisation and activity of every unit, memory traffic."""
     on_unit = np.zeros(UNITS)
+    launching = np.zeros(UNITS)
     for j in range(s.slots):
         if _runs(s, j):
             on_unit[s.job_unit[j]] += 1.0
@@ -57,10 +58,11 @@ def _rates(s: Any, b: Any, table: Any) -> None:
         s.job_rate[j] = 0.0
         s.job_l2d_rate[j] = 0.0
         if _runs(s, j):
-            _run(s, b, table, j, on_unit, traffic, bandwidth)
+            _run(s, b, table, j, on_unit, traffic, bandwidth, launching)
     for u in range(b.units):
-        s.busy[u] = min(1.0, s.busy[u])
-        s.activity[u] = min(1.0, s.activity[u])
+        launch = min(launching[u], 1.0 - s.busy[u])
+        s.busy[u] += launch
+        s.activity[u] += launch
 
 
 @inline
@@ -112,8 +114,13 @@ def _times(s: Any, b: Any, table: Any, j: int, crowd: float) -> Any:
 
 
 @jit
-def _run(s: Any, b: Any, table: Any, j: int, on_unit: Any, traffic: Any, bandwidth: float) -> None:
-    """Rate of job j under contention, and what it adds to units and memory."""
+def _run(
+    s: Any, b: Any, table: Any, j: int, on_unit: Any, traffic: Any, bandwidth: float, launching: Any
+) -> None:
+    """Rate of job j under contention, and what it adds to units and memory.
+
+    Launching for an accelerator takes what programs leave of the host's time.
+    """
     u = s.job_unit[j]
     k = b.unit_kind[u]
     others = 0.0
@@ -139,8 +146,7 @@ def _run(s: Any, b: Any, table: Any, j: int, on_unit: Any, traffic: Any, bandwid
     s.peak_activity[u] = max(s.peak_activity[u], active)
     host = b.unit_host[u]
     if host >= 0:
-        s.busy[host] += rate * launch_s
-        s.activity[host] += rate * launch_s
+        launching[host] += rate * launch_s
 
 
 @jit

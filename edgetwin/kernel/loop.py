@@ -19,6 +19,8 @@ from hw_models.thermal import exponentials, heat_step
 
 REACHED, SHUT_DOWN = -1, -2
 _LONGEST_TICKS = 128
+# Leakage is linear in time within a step: steps grow while it changes by less than this share.
+_SMOOTH = 2e-4
 _TRIP_MARGIN_K = 0.5
 
 
@@ -192,17 +194,28 @@ def _coast(s: Any, b: Any, work: Any, next_ns: int) -> bool:
         if _near_trip(s, b):
             _take_back(s, kept)
             break
-        _account(s, b, dt_s, (_total(s.energy_j, b.parts) - before_j) / dt_s)
+        mean_w = (_total(s.energy_j, b.parts) - before_j) / dt_s
+        _account(s, b, dt_s, mean_w)
         s.t_ns += step * b.period_ns
         s.sampled += step - 1
         sample(s, b)
         for u in range(b.units):
             s.busy_mark_s[u] = s.busy_s[u] - s.busy[u] * b.period_ns * 1e-9
         moved = True
-        ticks = min(2 * ticks, _LONGEST_TICKS)
+        if _leak_change_w(s, b, kept[2]) <= _SMOOTH * mean_w:
+            ticks = min(2 * ticks, _LONGEST_TICKS)
     if moved:
         s.tick = s.sampled - 1
     return moved
+
+
+@jit
+def _leak_change_w(s: Any, b: Any, before_w: Any) -> float:
+    """How much leakage has changed in a step."""
+    change_w = 0.0
+    for p in range(b.parts):
+        change_w += abs(s.leak_w[p] - before_w[p])
+    return change_w
 
 
 @jit

@@ -4,13 +4,25 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from edgetwin.report.page import Page, write_page
-from edgetwin.report.sections import Cell, Column, KeyValue, Section, Series, SeriesChart, Table, Text
+from edgetwin.report.sections import (
+    Cell,
+    Column,
+    KeyValue,
+    Section,
+    Series,
+    SeriesChart,
+    Table,
+    Text,
+)
 from hw_models.accuracy import BLOCK_S, SignalErrors
 from hw_models.board import Board
 from hw_models.validation import Comparison
 
-FIGURES = ("n", "bias", "mae", "rmse", "p95", "mape", "nmbe", "cvrmse")
-HEADS = ("n", "bias", "MAE", "RMSE", "P95", "MAPE", "NMBE", "CV(RMSE)")
+FIGURES = {
+    **{"n": "n", "bias": "bias", "mae": "MAE", "rmse": "RMSE", "p95": "P95"},
+    **{"mape": "MAPE [%]", "nmbe": "NMBE [%]", "cvrmse": "CV(RMSE) [%]"},
+}
+HEADS = tuple(FIGURES.values())
 LEGEND = (
     "Errors are predicted less measured, in W and K; P95 is the 95th percentile of their size. "
     "NMBE and CV(RMSE) are bias and RMSE divided by the mean of the measured values. "
@@ -44,10 +56,9 @@ def error_rows(comparison: Comparison) -> Iterator[list[Cell]]:
 
 def _cells(errors: SignalErrors) -> Iterator[Cell]:
     figures = errors.figures()
-    for name in FIGURES:
+    for name, head in FIGURES.items():
         value = figures[name]
-        is_share = name in ("mape", "nmbe", "cvrmse") and value is not None
-        yield f"{value:.1%}" if is_share else value
+        yield 100.0 * value if value is not None and head.endswith("[%]") else value
 
 
 def _columns() -> list[Column]:

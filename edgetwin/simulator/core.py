@@ -26,8 +26,8 @@ from edgetwin.simulator.knobs import apply_knobs
 from edgetwin.simulator.plan import initial_state, prepare, scenario_process
 from edgetwin.simulator.view import kpis_of, reading_of, result_of, waited
 from hw_models.board import Board, Knobs
-from hw_models.naming import unknown
 from hw_models.jobs import Job
+from hw_models.naming import unknown
 from hw_models.trace import Reading, Trace
 
 Process = Callable[["Simulator", Any], Generator[simpy.Event, Any, None]]

@@ -6,9 +6,9 @@ from edgetwin.backend import Applied
 from edgetwin.kernel import migrate, request_level, set_fan_level, unsettle
 from edgetwin.simulator.jobs import change_batch, check_runs
 from hw_models.board import Knobs
-from hw_models.naming import unknown
 from hw_models.jobs import TrainingJob
 from hw_models.lowering import GOVERNORS
+from hw_models.naming import unknown
 
 if TYPE_CHECKING:
     from edgetwin.simulator.core import Simulator

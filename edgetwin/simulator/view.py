@@ -132,8 +132,8 @@ def kpis_of(sim: "Simulator") -> dict[str, float | None]:
     seconds = sim.now_s
     return {
         "duration_s": seconds,
-        "mean_temp_c": float(means_c[hot]),
-        "peak_temp_c": float(np.max(s["peak_c"][: len(means_c)])),
+        "mean_temp_c": float(means_c[hot]) if seconds else None,
+        "peak_temp_c": float(np.max(s["peak_c"][: len(means_c)])) if seconds else None,
         "energy_j": input_energy_j(sim),
         "peak_power_w": float(s["peak_w"]),
         "violation_time_share": sum(j.below_s for j in aimed) / alive_s if alive_s else 0.0,

@@ -8,8 +8,8 @@ from importlib import resources
 import numpy as np
 from numpy.typing import NDArray
 
-from hw_models.naming import unknown
 from hw_models.jobs import ApplicationProfile, CorePhases
+from hw_models.naming import unknown
 
 Array = NDArray[np.float64]
 Row = dict[str, str]
@@ -79,7 +79,8 @@ def peak_ips(
 ) -> float:
     """Mean instructions/s over all phases alone on one core: sum n / sum n (cycles / f + stall).
 
-    The scales are those of a board's kind of core (CoreKind) against the profiled one. KeyError for a kind of core without a profile, ValueError for a clock that is not positive.
+    The scales are those of a board's kind of core (CoreKind) against the profiled one. KeyError
+    for a kind of core without a profile, ValueError for a clock that is not positive.
     """
     if kind not in profile.by_kind:
         raise KeyError(unknown(f"kind of core in {profile.name}", kind, list(profile.by_kind)))

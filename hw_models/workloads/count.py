@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hw_models.naming import unknown
 from hw_models.jobs import NetworkProfile
+from hw_models.naming import unknown
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

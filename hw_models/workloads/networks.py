@@ -5,8 +5,8 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from hw_models.naming import unknown
 from hw_models.jobs import NetworkProfile
+from hw_models.naming import unknown
 
 
 def network_names() -> tuple[str, ...]:
