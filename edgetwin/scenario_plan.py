@@ -163,7 +163,12 @@ def _job(entry: JobEntry, board: Board) -> Job:
         if entry.target_share is not None:
             target_ips = entry.target_share * full_speed_ips(profile, board)
         instructions = inf if entry.instructions == "endless" else entry.instructions
-        return Application(profile=profile, instructions=instructions, target_ips=target_ips)
+        return Application(
+            profile=profile,
+            instructions=instructions,
+            target_ips=target_ips,
+            pass_insns=entry.pass_instructions,
+        )
     network = load_network(entry.network)
     if isinstance(entry, TrainingEntry):
         return TrainingJob(
@@ -196,7 +201,12 @@ def _drawn(spec: Arrivals, board: Board, seeds: tuple[int, int]) -> Iterator[Arr
         profile = load_application(pool[int(u["programs"][i] * len(pool))])
         share = shares[i]
         target_ips = None if share is None else share * full_speed_ips(profile, board)
-        job = Application(profile=profile, instructions=insns[i] or inf, target_ips=target_ips)
+        job = Application(
+            profile=profile,
+            instructions=insns[i] or inf,
+            target_ips=target_ips,
+            pass_insns=spec.pass_instructions,
+        )
         yield Arrival(t_s=t_s, id="", job=job, lifetime_s=lifetimes_s[i])
 
 

@@ -42,13 +42,15 @@ class Fault(Frozen):
 class ApplicationEntry(Frozen):
     """A program that arrives at at_s, with a target as a rate or as a share of its peak rate.
 
-    An endless program, or one with a lifetime, leaves lifetime_s after it arrived.
+    An endless program, or one with a lifetime, leaves lifetime_s after it arrived. Its phases are
+    as long as measured, or stretched to pass_instructions in one pass.
     """
 
     kind: Literal["application"]
     program: str
     dataset: str | None = None
     instructions: Instructions
+    pass_instructions: Positive | None = None
     lifetime_s: Positive | None = None
     target_ips: Positive | None = None
     target_share: Share | None = None
@@ -123,6 +125,7 @@ class Arrivals(Frozen):
 
     Ends after `count` programs or duration_s after the first, whichever comes first. Programs are
     drawn evenly, with replacement; between low and high, instructions are even in their logarithm.
+    Phases are as long as measured, or stretched to pass_instructions in one pass.
     """
 
     process: Literal["poisson"]
@@ -132,6 +135,7 @@ class Arrivals(Frozen):
     first_at_s: Time = 0.0
     programs: Programs = "all"
     instructions: InstructionsDraw
+    pass_instructions: Positive | None = None
     lifetime_s: Draw | None = None
     target_share: ShareDraw | None = None
 

@@ -37,7 +37,7 @@ TASKS = {
             board="hikey970",
             scenario="mixed-20",
             step_s=0.5,
-            duration_s=900.0,
+            duration_s=3600.0,
             policies=("powersave", "ondemand", "qos-dvfs"),
             kpis={
                 "mean_temp_c": "degC",

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 from importlib import resources
 from pathlib import Path as FilePath
-from typing import Any, Literal, final
+from typing import Any, Literal, TypeVar, final
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -27,6 +27,9 @@ from hw_models.board_schema import (
 from hw_models.lowering import Lowered, lower
 from hw_models.naming import unknown
 from hw_models.quantity import GRADES, Frozen, Grade, Source
+
+
+T = TypeVar("T")
 
 
 @final
@@ -111,17 +114,26 @@ class Board(Frozen):
         """The board as arrays for compiled code; made once."""
         return self._lowered
 
+    @cached_property
+    def _unit_by_name(self) -> dict[str, Unit]:
+        return {unit.name: unit for unit in self.unit_list}
+
     def unit(self, name: str) -> Unit:
         """The unit of that name; KeyError with the nearest name otherwise."""
-        return next(u for u in self.unit_list if u.name == self._known("unit", name))
+        return self._found("unit", self._unit_by_name, name)
 
     def domain(self, name: str) -> ClockDomain:
         """The clock domain of that name; KeyError with the nearest name otherwise."""
-        return self.clocks[self._known("clock domain", name)]
+        return self._found("clock domain", self.clocks, name)
 
     def mode(self, name: str) -> Mode:
         """The vendor's power mode of that name; KeyError with the nearest name otherwise."""
-        return self.modes[self._known("power mode", name)]
+        return self._found("power mode", self.modes, name)
+
+    def _found(self, what: str, table: Mapping[str, T], name: str) -> T:
+        if name not in table:
+            raise KeyError(unknown(f"{what} of {self.name}", name, table))
+        return table[name]
 
     def opp(self, domain: str, freq_hz: float) -> int:
         """Index of the operating point that runs at freq_hz; ValueError when off the table."""
@@ -131,16 +143,6 @@ class Board(Frozen):
                 return i
         offered = ", ".join(f"{hz:.0f}" for hz in freqs_hz)
         raise ValueError(f"{domain} cannot run at {freq_hz:.0f} Hz; {self.name} offers {offered}.")
-
-    def _known(self, what: str, name: str) -> str:
-        names = {
-            "unit": [u.name for u in self.unit_list],
-            "clock domain": list(self.clocks),
-            "power mode": list(self.modes),
-        }[what]
-        if name not in names:
-            raise KeyError(unknown(f"{what} of {self.name}", name, names))
-        return name
 
 
 def _members(groups: dict[str, UnitGroup]) -> Iterator[Unit]:

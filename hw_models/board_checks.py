@@ -105,14 +105,15 @@ def _clocks(board: "Board") -> Iterator[str]:
 
 def _units(board: "Board") -> Iterator[str]:
     members = [m for g in board.units.values() for m in g.members]
+    for name, g in board.units.items():
+        if len(g.nodes) != len(g.members):
+            yield f"units.{name} has {len(g.members)} members and {len(g.nodes)} nodes"
     if len(set(board.parts)) != len(board.parts):
         yield f"names of units, shared parts and baselines must differ: {board.parts}"
     known = {*board.performance.cores, *board.performance.accelerators}
     for name, g in board.units.items():
         if g.domain not in board.clocks:
             yield f"units.{name}.domain {g.domain!r} is not a clock domain"
-        if len(g.nodes) != len(g.members):
-            yield f"units.{name} has {len(g.members)} members and {len(g.nodes)} nodes"
         yield from _missing(f"units.{name}.nodes", g.nodes, board.thermal.nodes)
         if g.kind not in known:
             yield f"units.{name}.kind {g.kind!r} has no entry in performance"

@@ -73,15 +73,20 @@ class NetworkProfile:
 class Application:
     """A single-threaded program that must retire `instructions`, at `target_ips` if given.
 
-    instructions may be infinite: the program then runs until it is stopped.
+    instructions may be infinite: the program then runs until it is stopped. The phases follow
+    one another as often as it takes; pass_insns stretches them in proportion, so that one pass
+    counts so many instructions, as on a larger input. None leaves them as measured.
     """
 
     profile: ApplicationProfile
     instructions: float
     target_ips: float | None = None
+    pass_insns: float | None = None
 
     def __post_init__(self) -> None:
         _positive("instructions", self.instructions)
+        if self.pass_insns is not None:
+            _positive("pass_insns", self.pass_insns)
         if self.target_ips is not None:
             _positive("target_ips", self.target_ips)
 

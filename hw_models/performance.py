@@ -65,7 +65,9 @@ def job_title(job: Job) -> str:
 def _application(board: "Board", job: Application) -> Array:
     profile = job.profile
     rows = _blank(board, len(profile.phase_insns))
-    rows[:, 0] = profile.phase_insns if len(rows) > 1 else np.inf
+    insns = profile.phase_insns
+    stretch = 1.0 if job.pass_insns is None else job.pass_insns / insns.sum()
+    rows[:, 0] = insns * stretch if len(rows) > 1 else np.inf
     for k, core in enumerate(board.performance.cores.values()):
         phases = profile.by_kind.get(core.profile)
         if phases is not None:

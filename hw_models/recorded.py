@@ -3,7 +3,7 @@
 What a log lacks is assumed, and every assumption is one line of `notes`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, final
 
@@ -57,7 +57,7 @@ def recorded(board: "Board", trace: Trace, *, mode: str | None = None) -> Record
         raise ValueError("the trace holds no reading; record at least one.")
     if mode is not None:
         board.mode(mode)
-    notes: list[str] = []
+    notes = list(_skipped(trace))
     zones_c = _measured(trace, "temps_c", board.sensors.zones, board.aliases.zones, notes)
     rails_w = _measured(trace, "power_w", board.sensors.rails, board.aliases.rails, notes)
     if not zones_c and not rails_w:
@@ -75,6 +75,13 @@ def recorded(board: "Board", trace: Trace, *, mode: str | None = None) -> Record
         rails_w=rails_w,
         notes=tuple(dict.fromkeys(notes)),
     )
+
+
+def _skipped(trace: Trace) -> Iterator[str]:
+    """Lines of a text log that were no readings, as its reader counted them."""
+    lines = int(trace.meta.get("skipped_lines", "0"))
+    if lines:
+        yield f"{lines} line{' is' if lines == 1 else 's are'} not tegrastats, skipped"
 
 
 def _measured(

@@ -28,7 +28,7 @@ _CLOCKS: Final = rf"@(?:{NUMBER}|\[{_CLOCK}(?:,{_CLOCK})*\])"
 _SIZE: Final = r"\d+[kMG]B"
 _TIMES: Final = {
     "unix": re.compile(rf"()({NUMBER}---\s*)", re.ASCII),
-    "stamp": re.compile(r"()(\d\d-\d\d-\d{4} \d\d:\d\d:\d\d)(?!\S)", re.ASCII),
+    "stamp": re.compile(r"()(\d\d-\d\d-\d{4} \d\d:\d\d:\d\d)(?!\S)\s*", re.ASCII),
 }
 _FORMS: Final = {
     "memory": rf"(RAM|SWAP|IRAM)( \d+/{_SIZE}(?: ?\((?:lfb (?:\d+x)?|cached ){_SIZE}\))?)",
@@ -36,12 +36,12 @@ _FORMS: Final = {
     "mts": rf"(MTS)( fg {NUMBER}% bg {NUMBER}%)",
     "temp": rf"({_NAME})(@{NUMBER}C(?:/{NUMBER}C)?)",
     "unused": r"()(NC \S+)",
-    "rail": rf"({_NAME})( {NUMBER}(?:mW|(?:mW)?(?:/{NUMBER}(?:mW)?){{1,2}}))",
+    "rail": rf"((?!RAM |SWAP |IRAM ){_NAME})( {NUMBER}(?:mW|(?:mW)?(?:/{NUMBER}(?:mW)?){{1,2}}))",
     "clock": rf"({_NAME})( (?:off|{NUMBER}%(?:{_CLOCKS})?|{_CLOCKS}))",
     "bare": rf"({_ENGINE})( {NUMBER})",
     "word": r"()(\S+)",
 }
-_TOKENS: Final = {kind: re.compile(rf"{form}(?!\S)", re.ASCII) for kind, form in _FORMS.items()}
+_TOKENS: Final = {kind: re.compile(rf"{form}(?!\S)\s*", re.ASCII) for kind, form in _FORMS.items()}
 _PLACES: Final = {"bare": "clock"}
 _NUMBERS: Final = re.compile(NUMBER, re.ASCII)
 TEXTS: Final = ("stamp", "unused", "word")
@@ -112,9 +112,10 @@ def tokenize(line: str) -> tuple[Dialect, tuple[str, ...]]:
     tokens: list[Token] = []
     texts: list[str] = []
     taken: set[tuple[str, str]] = set()
-    rest, forms = line.strip(), _TIMES | _TOKENS
-    while rest:
-        kind, found = _first_form(rest, forms, taken)
+    at, forms = 0, _TIMES | _TOKENS
+    line = line.strip()
+    while at < len(line):
+        kind, found = _first_form(line, at, forms, taken)
         name, said = found[1], found[2]
         holes, size = _READ[kind](name, said)
         whole = kind in TEXTS
@@ -122,19 +123,19 @@ def tokenize(line: str) -> tuple[Dialect, tuple[str, ...]]:
         texts += [said] if whole else _NUMBERS.findall(said)
         tokens.append(Token(kind, name, (name + before, *pieces), tuple(holes), size))
         taken |= set() if whole else {(_PLACES.get(kind, kind), name)}
-        rest, forms = rest[found.end() :].lstrip(), _TOKENS
+        at, forms = found.end(), _TOKENS
     return tuple(tokens), tuple(texts)
 
 
 def _first_form(
-    rest: str, forms: Mapping[str, re.Pattern[str]], taken: set[tuple[str, str]]
+    line: str, at: int, forms: Mapping[str, re.Pattern[str]], taken: set[tuple[str, str]]
 ) -> tuple[str, re.Match[str]]:
     """The first form that fits is the token, unless its place in a Sample is filled already."""
     for kind, form in forms.items():
-        found = form.match(rest)
+        found = form.match(line, at)
         if found and (_PLACES.get(kind, kind), found[1]) not in taken:
             return kind, found
-    raise ValueError(f"no token at {rest!r}; expected a word.")
+    raise ValueError(f"no token at {line[at : at + 40]!r}; expected a word.")
 
 
 _Holes = tuple[list[Hole], int]

@@ -6,12 +6,14 @@ pattern learnt from it finds all numbers at once; a line that does not match is 
 
 import re
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Final, final
 
-from hw_models.tegrastats_dialect import NUMBER, Dialect, Hole, Sample, tokenize
+from hw_models.tegrastats_dialect import NUMBER, Dialect, Sample, tokenize
 from hw_models.tegrastats_reader import Reader
 
 _DIGITS: Final = b"0123456789.-"
+_HALLMARK: Final = re.compile(r"RAM \d|(?:CPU|cpu) \[")
 _MAX_SHAPES: Final = 256
 _MAX_LEARNT: Final = 8
 _STAMP: Final = r"\d\d-\d\d-\d{4} \d\d:\d\d:\d\d"
@@ -23,7 +25,7 @@ class _Learnt:
 
     def __init__(self, dialect: Dialect, texts: Sequence[str]) -> None:
         self._pattern = _pattern(dialect, texts)
-        self.sample = Reader(dialect).sample
+        self.sample = _reader(dialect).sample
         self.match: Callable[[str], re.Match[str] | None] = self._first_match
 
     def _first_match(self, line: str) -> re.Match[str] | None:
@@ -32,13 +34,14 @@ class _Learnt:
         return self.match(line)
 
 
+_reader: Final = lru_cache(maxsize=_MAX_SHAPES)(Reader)
 _SHAPES: Final[dict[bytes, tuple[_Learnt, ...]]] = {}
 
 
 def parse_line(line: str) -> Sample:
     """A line of any dialect says what the board did; nothing in it is dropped.
 
-    Raises ValueError for a line without RAM and CPU, which is no line of tegrastats.
+    Raises ValueError for a line with neither RAM nor CPU, which is no line of tegrastats.
     """
     line = line.strip()
     shape = line.encode(errors="replace").translate(None, _DIGITS)
@@ -59,9 +62,9 @@ def _learn(line: str, shape: bytes) -> Sample:
     clean = " ".join(line.split())
     if clean != line:
         return parse_line(clean)
-    dialect, texts = tokenize(line)
+    dialect, texts = tokenize(line) if _HALLMARK.search(line) else ((), ())
     if not any(token.kind == "cpu" or token.name == "RAM" for token in dialect):
-        raise ValueError(f"{line[:60]!r} is no line of tegrastats; expected RAM and CPU [...].")
+        raise ValueError(f"{line[:60]!r} is no line of tegrastats; expected RAM or CPU [...].")
     learnt = _Learnt(dialect, texts)
     sample = learnt.sample(texts)
     if len(_SHAPES) >= _MAX_SHAPES:
@@ -77,17 +80,23 @@ def _pattern(dialect: Dialect, texts: Sequence[str]) -> str:
     rest = iter(texts)
     tokens = []
     for token in dialect:
-        groups = [f"({_hole(hole, next(rest))})" for hole in token.holes]
+        groups = [f"({_hole(token.kind, next(rest))})" for _ in token.holes]
         pieces = map(re.escape, token.pieces)
         tokens.append("".join(map("".join, zip(pieces, [*groups, ""], strict=True))))
         tokens.append("" if token.kind == "unix" else " ")
     return "".join(tokens[:-1])
 
 
-def _hole(hole: Hole, text: str) -> str:
-    """What else may stand in the place of an example's number or unknown word."""
-    if hole.field == "stamp":
+def _hole(kind: str, text: str) -> str:
+    """What else may stand in a hole: another number, but no other word, which may mean something.
+
+    A line that was cut or garbled must not decide how the whole ones are read.
+    """
+    if kind == "stamp":
         return _STAMP
-    if hole.field == "unknown":
+    if kind == "unused":
         return NUMBER.join(map(re.escape, re.split(NUMBER, text)))
-    return r"\d+" if text.isdigit() and hole.divisor != 1.0 else NUMBER
+    if kind == "word":
+        return re.escape(text)
+    is_whole = kind == "memory" or (text.isdigit() and kind != "temp")
+    return r"\d+" if is_whole else NUMBER

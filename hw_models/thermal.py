@@ -188,13 +188,14 @@ class Network:
         rates, basis = np.linalg.eigh(g / root[:, None] / root[None, :])
         if rates[0] <= 0:
             raise ValueError("some node has no way to the ambient; add a cooling conductance.")
+        from_modes = basis / root[:, None]
         return cls(
             conductance_w_per_k=g,
-            resistance_k_per_w=np.asarray(np.linalg.inv(g), dtype=np.float64),
+            resistance_k_per_w=(from_modes / rates) @ from_modes.T,
             capacity_j_per_k=capacity_j_per_k,
             to_ambient_w_per_k=to_ambient_w_per_k,
             rate_hz=rates,
-            from_modes=basis / root[:, None],
+            from_modes=from_modes,
             to_modes=basis.T * root[None, :],
             part_node=part_node,
         )

@@ -60,7 +60,7 @@ class Comparison:
 
 def compare(
     board: "Board",
-    traces: Sequence[Trace],
+    logs: Sequence[Trace | Recorded],
     *,
     ambient_c: float | None = None,
     mode: str | None = None,
@@ -71,7 +71,7 @@ def compare(
     sample, which power does not follow reading by reading.
     """
     used_c = checked_ambient_c(board, ambient_c)
-    seen = [recorded(board, trace, mode=mode) for trace in traces]
+    seen = [x if isinstance(x, Recorded) else recorded(board, x, mode=mode) for x in logs]
     sessions = tuple(Session(measured=r, predicted=drive(board, r, ambient_c=used_c)) for r in seen)
     pooled = {name: _pooled(sessions, name) for name in _names(board, sessions)}
     rails = [name for name in pooled if name.startswith("power_w.")]

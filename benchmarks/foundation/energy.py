@@ -19,11 +19,11 @@ SAMPLE_S = 0.005
 
 def measure(quick: bool) -> dict[str, Any]:
     """The counter against watts times seconds, against heat, and against an integrator."""
-    n_off, n_heat, n_on = (20, 2, 2) if quick else (100, 6, 10)
+    n_off, n_heat, n_on = (30, 3, 4) if quick else (100, 6, 16)
     rng = np.random.default_rng(20)
     off = [counter_error_without_leakage(rng, 60.0) for _ in range(n_off)]
     heat = [heat_errors(seed, 60.0) for seed in range(n_heat)]
-    on = [counter_error_with_leakage(rng, 20.0) for _ in range(n_on)]
+    on = [counter_error_with_leakage(rng, 60.0) for _ in range(n_on)]
     return row(
         {
             "leakage_off_counter": Figure(value=max(off), bar=1e-9),

@@ -69,10 +69,10 @@ def _steps(board: Board, inputs: list[tuple[Array, Array]]) -> Array:
     decay, phi1, phi2, push, integral = np.zeros((5, n))
     leak_w, energy_j, scratch = np.zeros((3, m))
     exponentials(net.rate_hz, PERIOD_S, decay, phi1, phi2)
-    ambient_push = net.ambient_push_per_k * board.thermal.ambient_c.value
+    outside_push = net.ambient_push_per_k * board.thermal.ambient_c.value
     see, modes, found = net.see, net.to_modes @ _start_c(board), []
     for power_w, gain_w in inputs:
-        heat_inputs(modes, power_w, gain_w, law, ambient_push, see, leak_w, push)
+        heat_inputs(modes, power_w, gain_w, law, outside_push, see, leak_w, push)
         heat_step(
             PERIOD_S, modes, push, leak_w, power_w, gain_w, law, see, net.rate_hz, decay, phi1,
             phi2, energy_j, integral, scratch,

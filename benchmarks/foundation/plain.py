@@ -63,7 +63,9 @@ class PlainBoard:
         self.bus_bytes = perf.bandwidth_bytes_per_cycle.value
         self.pnorm = {name: kind.pnorm.value for name, kind in perf.accelerators.items()}
         self.stalled = {name: kind.stall_activity.value for name, kind in perf.cores.items()}
-        self.stalled |= {name: kind.stall_activity.value for name, kind in perf.accelerators.items()}
+        self.stalled |= {
+            name: kind.stall_activity.value for name, kind in perf.accelerators.items()
+        }
         self.corunner = {name: kind.corunner_stall.value for name, kind in perf.cores.items()}
         self.bandwidth = {name: kind.bandwidth_stall.value for name, kind in perf.cores.items()}
         self.parts = _parts(board, self.domains)

@@ -77,8 +77,13 @@ def _arriving(rng: np.random.Generator, board: Board, names: list[str], at_s: fl
 
 
 def simulator(workload: Workload, *, coast: bool = True) -> Simulator:
+    """A new twin at the start of a workload."""
+    return begin(Simulator(workload.board, coast=coast), workload)
+
+
+def begin(sim: Simulator, workload: Workload) -> Simulator:
     """The twin at t = 0 with the workload's processes on its simpy clock and qos-dvfs."""
-    sim = Simulator(workload.board, coast=coast)
+    sim.reset()
     sim.apply(Knobs(governor=dict.fromkeys(CLUSTERS, "qos-dvfs")))
     sim.process(arrivals, {"next": 0, "workload": workload})
     if workload.moves:
@@ -88,10 +93,10 @@ def simulator(workload: Workload, *, coast: bool = True) -> Simulator:
 
 def arrivals(sim: Simulator, state: dict[str, Any]) -> Generator[simpy.Event, None, None]:
     """Applications come; state["next"] is the next of them."""
-    plan: Workload = state["workload"]
+    plan, clock = state["workload"], sim.clock
     while state["next"] < len(plan.arrivals):
         coming = plan.arrivals[state["next"]]
-        yield sim.clock.timeout(max(0.0, coming.at_s - sim.clock.now))
+        yield clock.timeout(max(0.0, coming.at_s - clock.now))
         state["next"] += 1
         if len(sim.running) < SLOTS:
             sim.submit(coming.job, CORES[coming.core])
@@ -99,9 +104,9 @@ def arrivals(sim: Simulator, state: dict[str, Any]) -> Generator[simpy.Event, No
 
 def moves(sim: Simulator, state: dict[str, Any]) -> Generator[simpy.Event, None, None]:
     """Every half second the application in some slot, if there is one, goes to some core."""
-    plan: Workload = state["workload"]
+    plan, clock = state["workload"], sim.clock
     while state["next"] < len(plan.moves):
-        yield sim.clock.timeout(MOVE_S)
+        yield clock.timeout(MOVE_S)
         slot, core = plan.moves[state["next"]]
         state["next"] += 1
         if slot in sim.running:

@@ -36,7 +36,7 @@ def keep(what: str, promise: Callable[..., None], *arguments: Any) -> None:
     except ConformanceError as broken:
         raise ConformanceError(f"{what} breaks a promise. {said}: {broken}") from None
     except Exception as error:
-        raised = f"{type(error).__name__}: {error}"
+        raised = " ".join(f"{type(error).__name__}: {error}".split())
         raise ConformanceError(f"{what} breaks a promise. {said}: raised {raised}") from error
 
 

@@ -1,12 +1,13 @@
 """The list of what a backend promises, and the function that goes through it."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from math import inf
 from typing import Final
 
 from edgetwin.backend import Backend
 from edgetwin.checks import actions, readings
-from edgetwin.checks.promise import keep, require
+from edgetwin.checks.promise import ConformanceError, keep, require
 from hw_models.jobs import Application, Job
 
 Make = Callable[[], Backend]
@@ -59,13 +60,21 @@ def _check(make: Make, check: Callable[..., None], *arguments: Job) -> None:
     try:
         keep(what, _is_backend, backend)
         keep(what, check, backend, *arguments)
-    finally:
-        backend.close()
+    except ConformanceError:
+        with suppress(Exception):  # the first broken promise is the one to tell
+            backend.close()
+        raise
+    keep(what, _closes, backend)
 
 
 def _is_backend(backend: Backend) -> None:
     """It has every method of the protocol."""
     require(isinstance(backend, Backend), "a method or attribute of Backend is missing")
+
+
+def _closes(backend: Backend) -> None:
+    """It can be closed."""
+    backend.close()
 
 
 def _program() -> Application:

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Sequence
 
 import typer
+import typer.core
 
 from edgetwin.cli.boards import boards
 from edgetwin.cli.envs import envs
@@ -12,6 +13,7 @@ from edgetwin.cli.run import run
 
 OK, FAILED, USAGE, NO_HARDWARE, UNSAFE = range(5)
 
+typer.core.HAS_RICH = False  # help is plain text; typer 0.20 would escape its brackets for rich
 app = typer.Typer(
     name="edgetwin",
     help="Digital twins of edge boards: run policies in simulation, replay board logs.",

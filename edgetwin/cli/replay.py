@@ -1,6 +1,5 @@
 """`edgetwin replay LOG`: a recorded log drives the twin open loop, errors per rail and zone."""
 
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -38,17 +37,21 @@ def replay(
     """
     from edgetwin.progress import Progress
     from hw_models.board import load_board
+    from hw_models.openloop import checked_ambient_c
+    from hw_models.recorded import recorded
     from hw_models.tegrastats import read_log
     from hw_models.validation import compare
 
     named = None if board is None else load_board(board)
     if not log.is_file():
         raise FileNotFoundError(f"no log at {log}; give a tegrastats log or a recorded trace.")
-    _announce_compiling()
     with Progress(f"replaying {log.name}"):
         traces = read_log(log, period_s=period_s)
         made = named or load_board(_own_board(log, traces))
-        comparison = compare(made, traces, ambient_c=ambient_c, mode=mode)
+        checked_ambient_c(made, ambient_c)
+        seen = [recorded(made, trace, mode=mode) for trace in traces]
+        _announce_compiling()
+        comparison = compare(made, seen, ambient_c=ambient_c)
         if out is not None:
             _keep(made, log, comparison, {"mode": mode, "period_s": period_s}, out)
     if as_json:
@@ -83,6 +86,7 @@ def _keep(
     out: Path,
 ) -> None:
     """The run folder: figures, predicted traces and, where it can be drawn, the page."""
+    from hashlib import sha256
     from importlib.util import find_spec
 
     from edgetwin.report.replay_page import write_replay_page
@@ -92,14 +96,15 @@ def _keep(
     arguments = {
         "verb": "replay",
         "log": log.name,
-        "board": board.model_dump(mode="json"),
+        "board": board.name,
         "ambient_c": comparison.ambient_c,
         **options,
     }
-    with ExitStack() as stack:
-        folder = stack.enter_context(
-            RunFolder.create(out, command(), arguments, {log.name: file_sha256(log)})
-        )
+    hashes = {
+        log.name: file_sha256(log),
+        "board": sha256(board.model_dump_json().encode()).hexdigest(),
+    }
+    with RunFolder.create(out, command(), arguments, hashes) as folder:
         folder.write_kpis(comparison.as_json())
         for number, session in enumerate(comparison.sessions):
             session.predicted.to_parquet(folder.trace_path("predicted", number))

@@ -19,7 +19,9 @@ from hw_models.thermal import exponentials, heat_step
 
 REACHED, SHUT_DOWN = -1, -2
 _LONGEST_TICKS = 128
-# Leakage is linear in time within a step: steps grow while it changes by less than this share.
+_KEPT = 4  # rows of scratch before those that keep a state
+# Leakage is linear in time within a step: steps grow while it changes by less than this share of
+# the power, which keeps the energy counter to 1e-5 (tests/properties/test_coasting.py).
 _SMOOTH = 2e-4
 _TRIP_MARGIN_K = 0.5
 
@@ -36,7 +38,7 @@ def advance(state: Any, board: Any, table: Any, end_ns: int) -> int:
     for j in range(s.slots):
         if s.job_serial[j] > 0 and s.job_unit[j] < 0:
             return j
-    work = np.empty((4, max(NODES, PARTS)))
+    work = np.empty((_KEPT + 5, max(NODES, PARTS)))
     while True:
         done = _due(s, b, table)
         if done >= 0:
@@ -184,15 +186,12 @@ def _coast(s: Any, b: Any, work: Any, next_ns: int) -> bool:
     while s.sampled - 1 < end:
         now = s.sampled - 1
         step = min(ticks, _sensor_stop(b, now, end) - now)
-        kept = (
-            s.modes.copy(), s.push.copy(), s.leak_w.copy(), s.energy_j.copy(),
-            s.modes_integral.copy(),
-        )  # fmt: skip
+        _keep(s, work)
         before_j = _total(s.energy_j, b.parts)
         dt_s = step * b.period_ns * 1e-9
         _heat(s, b, work, dt_s, step == 1)
         if _near_trip(s, b):
-            _take_back(s, kept)
+            _take_back(s, work)
             break
         mean_w = (_total(s.energy_j, b.parts) - before_j) / dt_s
         _account(s, b, dt_s, mean_w)
@@ -202,7 +201,7 @@ def _coast(s: Any, b: Any, work: Any, next_ns: int) -> bool:
         for u in range(b.units):
             s.busy_mark_s[u] = s.busy_s[u] - s.busy[u] * b.period_ns * 1e-9
         moved = True
-        if _leak_change_w(s, b, kept[2]) <= _SMOOTH * mean_w:
+        if _leak_change_w(s, b, work[_KEPT + 2]) <= _SMOOTH * mean_w:
             ticks = min(2 * ticks, _LONGEST_TICKS)
     if moved:
         s.tick = s.sampled - 1
@@ -219,13 +218,27 @@ def _leak_change_w(s: Any, b: Any, before_w: Any) -> float:
 
 
 @jit
-def _take_back(s: Any, kept: Any) -> None:
+def _keep(s: Any, work: Any) -> None:
+    """Remember what a thermal step changes."""
+    for i in range(NODES):
+        work[_KEPT, i] = s.modes[i]
+        work[_KEPT + 1, i] = s.push[i]
+        work[_KEPT + 4, i] = s.modes_integral[i]
+    for p in range(PARTS):
+        work[_KEPT + 2, p] = s.leak_w[p]
+        work[_KEPT + 3, p] = s.energy_j[p]
+
+
+@jit
+def _take_back(s: Any, work: Any) -> None:
     """Undo a thermal step."""
-    s.modes[:] = kept[0]
-    s.push[:] = kept[1]
-    s.leak_w[:] = kept[2]
-    s.energy_j[:] = kept[3]
-    s.modes_integral[:] = kept[4]
+    for i in range(NODES):
+        s.modes[i] = work[_KEPT, i]
+        s.push[i] = work[_KEPT + 1, i]
+        s.modes_integral[i] = work[_KEPT + 4, i]
+    for p in range(PARTS):
+        s.leak_w[p] = work[_KEPT + 2, p]
+        s.energy_j[p] = work[_KEPT + 3, p]
 
 
 @jit

@@ -90,6 +90,7 @@ class Simulator:
         self.plan = prepare(self.board, self._scenario, self._seed)
         self.state = initial_state(self.board, self.lowered, self.plan, self._seed, self.table.rows)
         self.state[0]["may_coast"] = self.coast
+        self._t_ns = self.state["t_ns"]
         if self.plan.arrivals or self.plan.changes:
             self.process(scenario_process, {"next": 0})
         return self.advance(0.0).last
@@ -151,7 +152,7 @@ class Simulator:
     @property
     def now_ns(self) -> int:
         """Simulated time in whole nanoseconds."""
-        return int(self.state[0]["t_ns"])
+        return self._t_ns.item()
 
     @property
     def now_s(self) -> float:
@@ -173,21 +174,18 @@ class Simulator:
 
     def run_until(self, end_ns: int) -> None:
         """Advance to end_ns through every event on the way."""
+        record = self.lowered.record
         while True:
-            stop_ns = min(end_ns, self.next_event_ns)
-            code = advance(self.state, self.lowered.record, self.table.rows, stop_ns)
+            event_ns = self.next_event_ns
+            stop_ns = min(end_ns, event_ns)
+            code = advance(self.state, record, self.table.rows, stop_ns)
             if code >= 0:
                 self.complete(code)
-            elif code == REACHED and not self._events_due() and self.now_ns >= end_ns:
-                return
-
-    def _events_due(self) -> bool:
-        """Let simpy do what is due; True if it did something."""
-        due = False
-        while self.next_event_ns <= self.now_ns:
-            self._clock.step()
-            due = True
-        return due
+            elif code == REACHED:
+                if event_ns > end_ns:
+                    return
+                while self.next_event_ns <= stop_ns:
+                    self._clock.step()
 
     # -- jobs -----------------------------------------------------------------------------
 

@@ -75,7 +75,7 @@ def _row_key(job: Job) -> object:
     """What two jobs must share to have the same demand rows."""
     if isinstance(job, TrainingJob):
         return ("training", job.network, job.batch)
-    return job if isinstance(job, ForwardJob) else id(job.profile)
+    return job if isinstance(job, ForwardJob) else (id(job.profile), job.pass_insns)
 
 
 def work_of(job: Job) -> tuple[float, float]:

@@ -29,6 +29,8 @@ def apply_knobs(sim: "Simulator", knobs: Knobs) -> Applied:
         _batch(sim, job, batch, refused)
     if knobs.fan is not None:
         _fan(sim, knobs.fan)
+    if not refused:
+        return Applied(accepted=knobs)
     kept = Knobs(
         freq_hz={d: f for d, f in knobs.freq_hz.items() if f"freq_hz.{d}" not in refused},
         governor={d: g for d, g in knobs.governor.items() if f"governor.{d}" not in refused},

@@ -226,10 +226,23 @@ def test_lines_that_differ_in_digits_alone_are_told_apart() -> None:
         assert parse_line(start + "x@C").unknown == ("x@C",)
         assert parse_line(start + "x@5C").temps_c == {"x": 5.0}
         assert parse_line(start + "x@5.25C").temps_c == {"x": 5.25}
+        assert parse_line(start + "RAM 1/2").unknown == ("RAM", "1/2")
         assert parse_line(start + "AP 5").unknown == ("AP", "5")
         assert parse_line(start + "A4P5 5").unknown == ("A4P5", "5")
         assert parse_line(start + "gpu@-256C").temps_c == {"gpu": None}
         assert parse_line(start + "gpu@-255C").temps_c == {"gpu": -255.0}
+
+
+@pytest.mark.parametrize(
+    ("garbled", "whole"),
+    [("137.-7", "1377"), ("13-77", "1377"), ("1.3.77", "13.77")],
+)
+def test_a_garbled_line_does_not_decide_how_whole_ones_are_read(garbled: str, whole: str) -> None:
+    line = "RAM 1/2MB (lfb 1x4MB) CPU [1%@102] zone{}@20C GR3D_FREQ 5%@{}"
+    for _ in range(3):
+        spoilt = parse_line(line.format(garbled, garbled))
+        assert spoilt.unknown == (f"zone{garbled}@20C", "GR3D_FREQ", f"5%@{garbled}")[1:]
+        assert parse_line(line.format(whole, whole)).gpu == (0.05, (float(whole) * 1e6,))
 
 
 def test_a_core_that_comes_back_is_seen() -> None:
@@ -247,6 +260,11 @@ def test_a_line_of_something_else_is_refused(line: str) -> None:
     with pytest.raises(ValueError, match=r"no line of tegrastats|no date") as error:
         parse_line(line)
     assert "\n" not in str(error.value)
+
+
+def test_a_long_line_of_something_else_is_refused_at_once() -> None:
+    with pytest.raises(ValueError, match=r"no line of tegrastats"):
+        parse_line("word 5@6C " * 200_000)
 
 
 def _line(stamp: str, *, temp_c: float = 40.5, extra: str = "") -> str:
