@@ -88,6 +88,7 @@ class Sensors(Frozen):
     rails: dict[str, Rail] = {}
     input_rail: str | None = None
     l2d_counter: bool = False
+    memory_load: bool = False
 
 
 @final

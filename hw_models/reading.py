@@ -38,7 +38,8 @@ class Reading:
 
     ``temps_c`` by zone and ``power_w`` by rail hold None where a sensor gives nothing now (dropped,
     offline); ``power_w`` is None on a board without a power sensor. ``energy_j`` counts since
-    reset, ``freq_hz`` is by domain, ``busy`` by unit as a share in [0, 1], ``fan`` is a level.
+    reset, ``freq_hz`` is by domain, ``busy`` by unit as a share in [0, 1], ``memory_busy`` the share
+    of the memory's bandwidth in use (None where the board does not tell), ``fan`` is a level.
     """
 
     t_s: float
@@ -47,6 +48,7 @@ class Reading:
     energy_j: float | None
     freq_hz: Mapping[str, float]
     busy: Mapping[str, float]
+    memory_busy: float | None = None
     fan: int | None
     throttled: bool
     cap_w: float | None
@@ -63,11 +65,20 @@ def columns_of(readings: Sequence[Reading]) -> dict[str, NDArray[Any]]:
         "energy_j": np.array([reading.energy_j for reading in readings], dtype=float),
         **gathered("freq_hz", [reading.freq_hz for reading in readings]),
         **gathered("busy", [reading.busy for reading in readings]),
+        **_memory(readings),
         "fan": np.array(fans, dtype=float if None in fans else int),
         "throttled": np.array([reading.throttled for reading in readings], dtype=bool),
         "cap_w": np.array([reading.cap_w for reading in readings], dtype=float),
         **_job_columns([reading.jobs for reading in readings]),
     }
+
+
+def _memory(readings: Sequence[Reading]) -> dict[str, NDArray[np.float64]]:
+    """The memory's load, where some reading has it."""
+    loads = [reading.memory_busy for reading in readings]
+    if all(load is None for load in loads):
+        return {}
+    return {"memory_busy": np.array(loads, dtype=float)}
 
 
 def gathered(
@@ -123,6 +134,7 @@ class RowReader:
             energy_j=self._number("energy_j", row),
             freq_hz=self._known("freq_hz", row),
             busy=self._known("busy", row),
+            memory_busy=self._number("memory_busy", row),
             fan=None if fan is None else int(fan),
             throttled="throttled" in self._plain and self._plain["throttled"].item(row),
             cap_w=self._number("cap_w", row),

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 Whole = NDArray[np.int64]
 
-_MEMORY_LOAD: Final = "extra.emc_busy"
+_MEMORY_LOAD: Final = "memory_busy"
 
 
 @final

@@ -45,7 +45,7 @@ _TX2_NAMES: Final = {
     "ram_mb": ("extra.ram_used_bytes", 2.0**-20),
     "cpu_util": ("busy.cpu", 100.0),
     "cpu_mhz": ("freq_hz.cpu", 1e-6),
-    "emc_util": ("extra.emc_busy", 100.0),
+    "emc_util": ("memory_busy", 100.0),
     "emc_mhz": ("freq_hz.emc", 1e-6),
     "gr3d_util": ("busy.gpu", 100.0),
     "gr3d_mhz": ("freq_hz.gpu", 1e-6),
@@ -130,6 +130,8 @@ def _session(
     columns |= _lower("power_w", [sample.power_w for sample in samples])
     for i, group in enumerate(("freq_hz", "busy", "extra")):
         columns |= gathered(group, [row[i] for row in rows])
+    if "extra.emc_busy" in columns:
+        columns["memory_busy"] = columns.pop("extra.emc_busy")
     for field in ("power_avg_w", "power_peak_w", "temps_peak_c"):
         columns |= _lower(f"extra.{field}", [getattr(sample, field) for sample in samples])
     unknown = [" ".join(sample.unknown) or None for sample in samples]

@@ -65,13 +65,12 @@ def _learn(line: str, shape: bytes) -> Sample:
     dialect, texts = tokenize(line) if _HALLMARK.search(line) else ((), ())
     if not any(token.kind == "cpu" or token.name == "RAM" for token in dialect):
         raise ValueError(f"{line[:60]!r} is no line of tegrastats; expected RAM or CPU [...].")
-    learnt = _Learnt(dialect, texts)
-    sample = learnt.sample(texts)
+    sample = _reader(dialect).sample(texts)
     if len(_SHAPES) >= _MAX_SHAPES:
         _SHAPES.clear()
     known = _SHAPES.get(shape, ())
     if len(known) < _MAX_LEARNT:
-        _SHAPES[shape] = (*known, learnt)
+        _SHAPES[shape] = (*known, _Learnt(dialect, texts))
     return sample
 
 

@@ -12,6 +12,7 @@ Columns = Mapping[str, NDArray[Any]]
 _PLAIN: Final = {
     "t_s": ("float", "s"),
     "energy_j": ("float", "J"),
+    "memory_busy": ("float", "1"),
     "fan": ("int", "1"),
     "throttled": ("bool", "1"),
     "cap_w": ("float", "W"),

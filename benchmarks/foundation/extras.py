@@ -45,7 +45,7 @@ def measure_branching(quick: bool) -> dict[str, Any]:
 
 def branches_s(count: int) -> float:
     """Wall seconds of so many branches. RuntimeError if one did not do its work."""
-    sim = simulator(eight_applications(1, 60.0, moved=False, phased=False))
+    sim = simulator(eight_applications(1, 60.0, moved=False))
     sim.advance(30.0)
     snapshot, before_j = sim.snapshot(), drawn_j(sim)
     names = [entry.id for entry in sim.running.values()]

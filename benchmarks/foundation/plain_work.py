@@ -57,7 +57,8 @@ def task_of(board: Board, job: Job, unit: int, name: str) -> Task:
 
 def _program(board: Board, job: Application) -> dict[str, list[Phase]]:
     """Phases of a program by kind of core; a single phase never ends."""
-    lengths = list(job.profile.phase_insns)
+    stretch = 1.0 if job.pass_insns is None else job.pass_insns / sum(job.profile.phase_insns)
+    lengths = [insns * stretch for insns in job.profile.phase_insns]
     lengths = lengths if len(lengths) > 1 else [inf]
     found = {}
     for kind, core in board.performance.cores.items():

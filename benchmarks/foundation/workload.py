@@ -41,17 +41,15 @@ class Workload:
     moves: tuple[tuple[int, int], ...]
 
 
-def eight_applications(
-    seed: int, duration_s: float, *, moved: bool = True, phased: bool = True
-) -> Workload:
-    """Eight applications at once, then one every 9 s on average, each for a minute or so.
+# One pass through a program's phases counts as many instructions as in the shipped scenarios.
+PASS_INSNS = 1e10
 
-    phased=False draws only programs that run in one phase: with the others a phase ends every
-    few periods and no stretch is quiet.
-    """
+
+def eight_applications(seed: int, duration_s: float, *, moved: bool = True) -> Workload:
+    """Eight applications at once, then one every 9 s on average, each for a minute or so."""
     rng = np.random.default_rng(seed)
     board = load_board(BOARD)
-    names = [n for n in application_names() if phased or len(load_application(n).phase_insns) == 1]
+    names = list(application_names())
     times_s = [0.0] * SLOTS
     while times_s[-1] < duration_s:
         times_s.append(times_s[-1] + rng.exponential(ARRIVAL_S))
@@ -71,7 +69,10 @@ def _arriving(rng: np.random.Generator, board: Board, names: list[str], at_s: fl
     top_hz = max(board.clocks["big"].freqs_hz.value)
     target_ips = rng.uniform(0.2, 0.6) * peak_ips(profile, "cortex-a73", top_hz)
     job = Application(
-        profile=profile, instructions=target_ips * rng.uniform(40.0, 90.0), target_ips=target_ips
+        profile=profile,
+        instructions=target_ips * rng.uniform(40.0, 90.0),
+        target_ips=target_ips,
+        pass_insns=PASS_INSNS,
     )
     return Arriving(at_s=at_s, job=job, core=int(rng.integers(len(CORES))))
 

@@ -29,11 +29,22 @@ def reading_of(sim: "Simulator") -> Reading:
         energy_j=input_energy_j(sim) if low.rails else None,
         freq_hz={d: f[i] for d, f, i in zip(low.domains, freqs_hz, levels, strict=False)},
         busy=dict(zip(low.units, s["busy"].tolist(), strict=False)),
+        memory_busy=memory_busy(sim),
         fan=int(s["fan"]) if board.limits.fan else None,
         throttled=bool(s["throttled"]),
         cap_w=None if math.isinf(cap_w) else cap_w,
         jobs=_jobs(sim),
     )
+
+
+def memory_busy(sim: "Simulator") -> float | None:
+    """Share of the memory's bandwidth in use; None on a board that does not tell."""
+    s, b = sim.state[0], sim.lowered.record[0]
+    d = int(b["memory_domain"])
+    if not sim.board.sensors.memory_load or d < 0:
+        return None
+    top = b["bytes_per_cycle"] * b["freq_hz"][d, s["level"][d]]
+    return min(1.0, float(s["traffic"] / top))
 
 
 def _known(value: float) -> float | None:

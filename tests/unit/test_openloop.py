@@ -120,7 +120,7 @@ def test_power_is_the_sum_of_its_parts() -> None:
 def test_memory_traffic_follows_the_logged_load() -> None:
     board = tiny_board(leakage=False)
     idle, half = (
-        drive(board, log(2, extra__emc_busy=share)).columns["power_w.vdd_in"][0]
+        drive(board, log(2, memory_busy=share)).columns["power_w.vdd_in"][0]
         for share in (0.0, 0.5)
     )
     assert half - idle == pytest.approx(0.5 * 4.0 * 0.8e9 * 5e-11)
@@ -139,7 +139,7 @@ def test_the_start_is_the_steady_state_where_that_was_measured() -> None:
     power_w, gain_w = powers_w(board, level=level, busy=np.zeros(5))
     steady_c = Network.of(board).steady(power_w, 25.0, gain_w, leakage_law(board))
     at = dict(zip(board.thermal.nodes, steady_c, strict=True))
-    trace = log(2, temps_c__cpu=at["big"], temps_c__skin=at["base"] + 2.0, extra__emc_busy=0.0)
+    trace = log(2, temps_c__cpu=at["big"], temps_c__skin=at["base"] + 2.0, memory_busy=0.0)
     seen = recorded(board, trace)
     assert starting_temps_c(board, seen, 25.0) == pytest.approx(steady_c, abs=1e-6)
 
@@ -207,7 +207,7 @@ def test_one_stray_clock_in_thousands_is_taken_as_the_nearest() -> None:
     assert any("freq_hz.big: 1 of 2000 off the table (row 7" in note for note in seen.notes)
 
 
-@pytest.mark.parametrize("column", ["busy.big0", "freq_hz.gpu", "extra.emc_busy", "fan"])
+@pytest.mark.parametrize("column", ["busy.big0", "freq_hz.gpu", "memory_busy", "fan"])
 def test_a_gap_in_an_input_is_refused_with_column_and_row(column: str) -> None:
     values = [0.0, 0.0, np.nan, 0.0]
     with pytest.raises(ValueError, match=rf"{column} in row 2 is nan"):
