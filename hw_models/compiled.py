@@ -26,7 +26,7 @@ def inline(function: F) -> F:
 
 
 def _stamped(compiled: Any) -> Any:
-    """Tie the cached code to all sources of both packages.
+    """Tie the cached code to every file that holds compiled code.
 
     numba looks at the file of the function alone, so that a changed equation in another module
     would go unnoticed.
@@ -39,10 +39,10 @@ def _stamped(compiled: Any) -> Any:
 @cache
 def _sources() -> str:
     digest = hashlib.sha256(numba.__version__.encode())
-    root = Path(__file__).parent
-    kernel = root.parent / "edgetwin" / "kernel"
-    for file in sorted([*root.glob("*.py"), *kernel.glob("*.py")]):
-        digest.update(file.read_bytes())
+    root = Path(__file__).parent.parent
+    for room in ("hw_models", "edgetwin/kernel", "edgetwin/envs"):
+        for file in sorted((root / room).glob("*.py")):
+            digest.update(file.read_bytes())
     return digest.hexdigest()
 
 

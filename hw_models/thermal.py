@@ -29,7 +29,11 @@ def exponentials(rate_hz: Array, dt_s: float, decay: Array, phi1: Array, phi2: A
     """
     for i in range(rate_hz.shape[0]):
         x = rate_hz[i] * dt_s
-        gone = -np.expm1(-x)
+        gone = 1.0 - np.exp(-x)
+        if x < 0.05:  # 1 - exp(-x) without cancellation, to 1e-16
+            gone = 1.0 - x / 6.0 * (1.0 - x / 7.0 * (1.0 - x / 8.0))
+            gone = 1.0 - x / 3.0 * (1.0 - x / 4.0 * (1.0 - x / 5.0 * gone))
+            gone = x * (1.0 - x / 2.0 * gone)
         decay[i] = 1.0 - gone
         phi1[i] = gone / rate_hz[i]
         series = dt_s * (0.5 - x * (1.0 / 6.0 - x * (1.0 / 24.0 - x / 120.0)))

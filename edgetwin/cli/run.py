@@ -22,8 +22,8 @@ def run(
     ] = None,
     seeds: Annotated[int, typer.Option(help="How many seeds, counted from --seed.")] = 1,
     seed: Annotated[int, typer.Option(help="The first seed.")] = 0,
-    duration: Annotated[
-        float | None, typer.Option(help="Simulated seconds at most; default by task.")
+    duration_s: Annotated[
+        float | None, typer.Option("--duration", help="Simulated seconds at most; default by task.")
     ] = None,
     backend: Annotated[str, typer.Option(help="sim (the twin).")] = "sim",
     jobs: Annotated[int, typer.Option(help="Processes; -1 for one a core.")] = 1,
@@ -42,7 +42,7 @@ def run(
     if policies == "help":
         _list_policies(policy_entries(), task, as_json)
         return
-    study = _study(chosen, board, scenario, policies, seeds, seed, duration, backend)
+    study = _study(chosen, board, scenario, policies, seeds, seed, duration_s, backend)
     with ExitStack() as stack:
         folder = _folder(stack, study, task, out)
         announce_compiling()
@@ -76,7 +76,7 @@ def _study(
     policies: str | None,
     seeds: int,
     seed: int,
-    duration: float | None,
+    duration_s: float | None,
     backend: str,
 ) -> Any:
     from edgetwin.scenario import load_scenario
@@ -85,8 +85,8 @@ def _study(
 
     if seeds < 1 or seed < 0:
         raise ValueError(f"--seeds {seeds} --seed {seed}: give at least one seed, from 0 on.")
-    if duration is not None and not 0 < duration < 1e9:
-        raise ValueError(f"--duration {duration}: give a positive number of seconds.")
+    if duration_s is not None and not 0 < duration_s < 1e9:
+        raise ValueError(f"--duration {duration_s}: give a positive number of seconds.")
     names = tuple(filter(None, policies.split(","))) if policies else task.policies
     if not names or len(set(names)) < len(names):
         raise ValueError(f"--policies {policies}: name at least one policy, each once.")
@@ -99,7 +99,7 @@ def _study(
         scenario=plan,
         policies=names,
         seeds=tuple(range(seed, seed + seeds)),
-        duration_s=duration or min(task.duration_s, plan.duration_s),
+        duration_s=duration_s or min(task.duration_s, plan.duration_s),
         backend=backend,
     )
 

@@ -2,6 +2,7 @@
 
 from edgetwin.kernel.loop import REACHED, SHUT_DOWN, advance
 from edgetwin.kernel.orders import (
+    free_job,
     migrate,
     request_level,
     set_ambient,
@@ -18,6 +19,7 @@ __all__ = [
     "SLOTS",
     "State",
     "advance",
+    "free_job",
     "migrate",
     "new_state",
     "request_level",

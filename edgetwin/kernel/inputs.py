@@ -9,7 +9,7 @@ import numpy as np
 
 from edgetwin.kernel.state import NEVER
 from hw_models.compiled import inline, jit
-from hw_models.lowering import UNITS
+from hw_models.lowering import DOMAINS, UNITS
 from hw_models.performance import (
     ACTIVITY,
     BYTES,
@@ -51,14 +51,21 @@ def _rates(s: Any, b: Any, table: Any) -> None:
         s.busy[u] = 0.0
         s.activity[u] = 0.0
         s.peak_activity[u] = 0.0
+    in_domain = np.zeros(DOMAINS)
+    for u in range(b.units):
+        if on_unit[u] > 0.0:
+            in_domain[b.unit_domain[u]] += 1.0
     traffic = _alone(s, b, table, on_unit)
+    total = traffic.sum()
     s.traffic = 0.0
     bandwidth = _bandwidth(s, b)
     for j in range(s.slots):
         s.job_rate[j] = 0.0
         s.job_l2d_rate[j] = 0.0
         if _runs(s, j):
-            _run(s, b, table, j, on_unit, traffic, bandwidth, launching)
+            others = in_domain[b.unit_domain[s.job_unit[j]]] - 1.0
+            moved = (total - traffic[j]) / bandwidth
+            _run(s, b, table, j, on_unit, others, moved, launching)
     for u in range(b.units):
         launch = min(launching[u], 1.0 - s.busy[u])
         s.busy[u] += launch
@@ -115,23 +122,16 @@ def _times(s: Any, b: Any, table: Any, j: int, crowd: float) -> Any:
 
 @jit
 def _run(
-    s: Any, b: Any, table: Any, j: int, on_unit: Any, traffic: Any, bandwidth: float, launching: Any
+    s: Any, b: Any, table: Any, j: int, on_unit: Any, others: float, moved: float, launching: Any
 ) -> None:
     """Rate of job j under contention, and what it adds to units and memory.
 
-    Launching for an accelerator takes what programs leave of the host's time.
+    others counts the other busy units of its domain, moved is the share of the bandwidth that
+    other jobs would use. Launching for an accelerator takes what programs leave of the host.
     """
     u = s.job_unit[j]
     k = b.unit_kind[u]
-    others = 0.0
-    for v in range(b.units):
-        if v != u and on_unit[v] > 0.0 and b.unit_domain[v] == b.unit_domain[u]:
-            others += 1.0
-    moved = 0.0
-    for i in range(s.slots):
-        if i != j:
-            moved += traffic[i]
-    crowd = contention(others, b.corunner_stall[k], moved / bandwidth, b.bandwidth_stall[k])
+    crowd = contention(others, b.corunner_stall[k], moved, b.bandwidth_stall[k])
     busy_s, launch_s, compute_s = _times(s, b, table, j, crowd)
     row = table[s.job_row[j]]
     at = 1 + KIND_COLUMNS * k

@@ -18,7 +18,8 @@ from hw_models.lowering import FAN, NODES, PARTS, THROTTLE
 from hw_models.thermal import exponentials, heat_step
 
 REACHED, SHUT_DOWN = -1, -2
-_LONGEST_TICKS = 128
+_LONGEST_TICKS = 256
+_GROWTH = 4
 _KEPT = 4  # rows of scratch before those that keep a state
 # Leakage is linear in time within a step: steps grow while it changes by less than this share of
 # the power, which keeps the energy counter to 1e-5 (tests/properties/test_coasting.py).
@@ -202,7 +203,7 @@ def _coast(s: Any, b: Any, work: Any, next_ns: int) -> bool:
             s.busy_mark_s[u] = s.busy_s[u] - s.busy[u] * b.period_ns * 1e-9
         moved = True
         if _leak_change_w(s, b, work[_KEPT + 2]) <= _SMOOTH * mean_w:
-            ticks = min(2 * ticks, _LONGEST_TICKS)
+            ticks = min(_GROWTH * ticks, _LONGEST_TICKS)
     if moved:
         s.tick = s.sampled - 1
     return moved
@@ -243,13 +244,19 @@ def _take_back(s: Any, work: Any) -> None:
 
 @jit
 def _sensor_stop(b: Any, now: int, end: int) -> int:
-    """The next tick that a coasting step may not cross: a sensor's last two samples."""
+    """The next tick that a coasting step may not cross: where a sensor is read last.
+
+    A rail tells its mean since the sample before, so that one counts, too.
+    """
     stop = end
-    for i in range(b.zones + b.rails):
-        ticks = b.zone_ticks[i] if i < b.zones else b.rail_ticks[i - b.zones]
-        last = end // ticks * ticks
-        if last - ticks > now:
-            stop = min(stop, last - ticks)
+    for z in range(b.zones):
+        last = end // b.zone_ticks[z] * b.zone_ticks[z]
+        if last > now:
+            stop = min(stop, last)
+    for r in range(b.rails):
+        last = end // b.rail_ticks[r] * b.rail_ticks[r]
+        if last - b.rail_ticks[r] > now:
+            stop = min(stop, last - b.rail_ticks[r])
         elif last > now:
             stop = min(stop, last)
     return stop

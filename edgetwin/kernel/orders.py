@@ -4,6 +4,7 @@ from typing import Any
 
 from edgetwin.kernel.control import request
 from edgetwin.kernel.heat import flush_heat, set_fan
+from edgetwin.kernel.state import NEVER
 from hw_models.compiled import jit
 
 
@@ -73,4 +74,14 @@ def start_job(
     s.job_hold_ns[slot] = 0
     s.job_alive_s[slot] = waited_s
     s.job_below_s[slot] = waited_s if target > 0.0 else 0.0
+    s.dirty = 1
+
+
+@jit
+def free_job(state: Any, slot: int) -> None:
+    """Forget the job in a slot."""
+    s = state[0]
+    s.job_serial[slot] = 0
+    s.job_unit[slot] = -1
+    s.job_event_ns[slot] = NEVER
     s.dirty = 1

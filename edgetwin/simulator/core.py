@@ -9,7 +9,7 @@ from typing import Any, final
 import simpy
 
 from edgetwin.backend import Applied, JobId, JobResult
-from edgetwin.kernel import REACHED, advance
+from edgetwin.kernel import REACHED, advance, free_job
 from edgetwin.kernel.state import NEVER, State, node_temps_c
 from edgetwin.scenario import Plan, Scenario
 from edgetwin.simulator.jobs import (
@@ -17,7 +17,6 @@ from edgetwin.simulator.jobs import (
     Running,
     check_runs,
     choose,
-    free,
     free_slot,
     name_of,
     start,
@@ -102,8 +101,7 @@ class Simulator:
         unit that cannot run it, or a name that another job on the board has.
         """
         first, rows = self.table.find(job)
-        if unit is not None:
-            check_runs(self, first, unit)
+        index = None if unit is None else check_runs(self, first, unit)
         self._serial += 1
         ident = name_of(self, job, name, self._serial)
         entry = Running(id=ident, job=job, first=first, rows=rows, start_s=self.now_s)
@@ -111,7 +109,7 @@ class Simulator:
             choose(self, entry)  # a job that nothing can run must not wait
             self.waiting.append((entry, unit))
         else:
-            start(self, entry, unit, self._serial)
+            start(self, entry, index, self._serial)
         return ident
 
     def apply(self, knobs: Knobs) -> Applied:
@@ -211,12 +209,13 @@ class Simulator:
     def complete(self, slot: int) -> None:
         """Record a job that has ended, free its slot and start the next that waits."""
         entry = self.running.pop(slot)
-        self.finished.append(replace(result_of(self, slot, entry), end_s=self.now_s))
-        free(self.state, slot)
+        self.finished.append(result_of(self, slot, entry, self.now_s))
+        free_job(self.state, slot)
         if self.waiting:
             waiting, unit = self.waiting.popleft()
             self._serial += 1
-            start(self, waiting, unit, self._serial)
+            index = None if unit is None else check_runs(self, waiting.first, unit)
+            start(self, waiting, index, self._serial)
 
     # -- processes, branching ---------------------------------------------------------------
 

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from edgetwin.backend import JobId
 from edgetwin.kernel import start_job
-from edgetwin.kernel.state import NEVER
 from hw_models.board import Board
 from hw_models.jobs import ForwardJob, Job, TrainingJob
 from hw_models.performance import COMPUTE, KIND_COLUMNS, STALL, demand, job_title
@@ -119,10 +118,10 @@ def unit_times_s(board: Board, row: NDArray[np.float64]) -> NDArray[np.float64]:
 def check_runs(sim: "Simulator", first: int, unit: str) -> int:
     """The unit's index; KeyError if unknown, ValueError if it cannot run this job."""
     index = sim.lowered.units.index(sim.board.unit(unit).name)
+    able = sim.table.fastest_first(first)
     online = sim.state["online"][0]
-    able = [u for u in sorted(sim.table.fastest_first(first)) if online[u]]
-    if index not in able:
-        names = ", ".join(sim.lowered.units[u] for u in able) or "none"
+    if index not in able or not online[index]:
+        names = ", ".join(sim.lowered.units[u] for u in sorted(able) if online[u]) or "none"
         raise ValueError(f"{unit} cannot run this job; able: {names}.")
     return index
 
@@ -139,25 +138,17 @@ def choose(sim: "Simulator", entry: Running) -> int:
     return min(able, key=load.__getitem__)
 
 
-def start(sim: "Simulator", entry: Running, unit: str | None, serial: int) -> None:
+def start(sim: "Simulator", entry: Running, unit: int | None, serial: int) -> None:
     """Put a job on a unit, or where the scheduler chooses, in a free slot."""
     slot = free_slot(sim.state)
     assert slot is not None
-    index = choose(sim, entry) if unit is None else check_runs(sim, entry.first, unit)
+    index = choose(sim, entry) if unit is None else unit
     total, target = work_of(entry.job)
     sim.running[slot] = entry
     start_job(
         sim.state, slot, serial, index, entry.first, entry.rows, float(total), float(target),
         float(sim.table.rows[entry.first, 0]), sim.now_s - entry.start_s,
     )  # fmt: skip
-
-
-def free(state: Any, slot: int) -> None:
-    """Forget the job in a slot."""
-    state[0]["job_serial"][slot] = 0
-    state[0]["job_unit"][slot] = -1
-    state[0]["job_event_ns"][slot] = NEVER
-    state[0]["dirty"] = 1
 
 
 def change_batch(sim: "Simulator", slot: int, batch: int) -> None:

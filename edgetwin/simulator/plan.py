@@ -91,17 +91,12 @@ def scenario_process(sim: "Simulator", state: dict[str, int]) -> Generator[simpy
     events.sort(key=lambda e: e.t_s)
     while state["next"] < len(events):
         event = events[state["next"]]
-        yield wait_until(sim, event.t_s)
+        yield sim.clock.timeout(max(0.0, event.t_s - sim.clock.now))
         state["next"] += 1
         if isinstance(event, Change):
             change(sim, event)
         else:
             _arrive(sim, event)
-
-
-def wait_until(sim: "Simulator", t_s: float) -> simpy.Event:
-    """An event at a whole nanosecond, the same one from wherever it is waited for."""
-    return sim.clock.timeout(max(0.0, round(t_s, 9) - sim.clock.now))
 
 
 def _arrive(sim: "Simulator", arrival: Arrival) -> None:
@@ -113,7 +108,7 @@ def _arrive(sim: "Simulator", arrival: Arrival) -> None:
 
 def departure(sim: "Simulator", state: dict[str, Any]) -> Generator[simpy.Event, None, None]:
     """A job is stopped at state["at_s"] unless it has ended by itself."""
-    yield wait_until(sim, state["at_s"])
+    yield sim.clock.timeout(max(0.0, state["at_s"] - sim.clock.now))
     sim.withdraw(state["id"])
 
 

@@ -96,15 +96,17 @@ def _jobs(sim: "Simulator") -> dict[str, JobReading]:
     return jobs
 
 
-def result_of(sim: "Simulator", slot: int, entry: "Running") -> JobResult:
-    """The life so far of the job in a slot."""
+def result_of(
+    sim: "Simulator", slot: int, entry: "Running", end_s: float | None = None
+) -> JobResult:
+    """The life so far of the job in a slot, or all of it when it ends now."""
     s = sim.state[0]
     return JobResult(
         id=entry.id,
         title=entry.title,
         kind=job_kind(entry.job),
         start_s=entry.start_s,
-        end_s=None,
+        end_s=end_s,
         work=float(s["job_done"][slot]),
         target=float(s["job_target"][slot]) or None,
         alive_s=float(s["job_alive_s"][slot]),

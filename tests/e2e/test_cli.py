@@ -323,9 +323,10 @@ def test_mean_power_is_between_nothing_and_the_peak(training: Any) -> None:
 # -- replay -----------------------------------------------------------------------------------
 
 
-def test_a_trace_of_the_twin_replays_with_small_errors(tmp_path: Path) -> None:
-    line = "run thermal --board jetson-tx2 --scenario single-app --policies performance"
-    edgetwin(f"{line} --duration 60 --out", tmp_path / "run")
+@pytest.mark.parametrize("work", ["training", "thermal --scenario single-app"])
+def test_a_trace_of_the_twin_replays_with_small_errors(work: str, tmp_path: Path) -> None:
+    line = f"run {work} --board jetson-tx2 --policies performance --duration 60 --out"
+    edgetwin(line, tmp_path / "run")
     trace = tmp_path / "run" / "performance" / "0" / "trace.parquet"
     result = edgetwin("replay --board jetson-tx2 --json", trace).result
     assert result["board"] == "jetson-tx2"

@@ -201,7 +201,7 @@ def test_faults_act_as_when_stepping(kind: str, target: str) -> None:
     jumped, stepped = assert_alike(
         board,
         work=[(1e12, "big0"), (1e12, "big1"), (1e12, "little0")],
-        pieces_s=[55.0, 5.0, *[0.5] * 12, 20.0, 20.0],
+        pieces_s=[55.0, 8.3, 9.4, 21.7, 13.9],
         scenario=fault(kind, target),
     )
     for x, y in zip(jumped.readings, stepped.readings, strict=True):

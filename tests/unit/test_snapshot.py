@@ -169,6 +169,31 @@ def test_ties_end_alike_after_a_restore() -> None:
     assert units == ["cpu6"] * 4
 
 
+def test_late_arrivals_keep_their_nanosecond_after_a_restore() -> None:
+    """A day after the start a float has 15 ps left, and restoring waits for what is left."""
+    entry = {"kind": "application", "program": "adi", "instructions": 1e6}
+    times_s = [1e5 + 0.0123456789 * i**1.5 for i in range(300)]
+    scenario = Scenario.model_validate(
+        {
+            "name": "late",
+            "title": "a day later",
+            "duration_s": 2e5,
+            "jobs": [{**entry, "at_s": at_s} for at_s in times_s],
+        }
+    )
+    starts_s = []
+    for is_restored in (False, True):
+        sim = Simulator(load_board("hikey970"), scenario=scenario)
+        sim.advance(99_999.9)
+        for _ in range(130):
+            sim.advance(0.5)
+            if is_restored:
+                sim.restore(sim.snapshot())
+        starts_s.append([job.start_s for job in sim.results()])
+    assert len(starts_s[0]) == 300
+    assert starts_s[0] == starts_s[1]
+
+
 def test_a_process_goes_on_where_its_state_says() -> None:
     sim = Simulator(tiny_board())
     log: list[tuple[int, float]] = []

@@ -1,0 +1,198 @@
+"""Compiled equations are the Python equations, and are compiled anew when any of them changes."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tiny_board import tiny_board, trip
+
+from edgetwin.kernel import advance
+from edgetwin.kernel.sensors import gauss, rounded
+from hw_models import compiled, limits, power, thermal
+from hw_models.performance import contention, roof_s
+
+ROOT = Path(compiled.__file__).parents[1]
+PACKAGES = ("hw_models", "edgetwin")
+
+
+def files_with_compiled_code() -> list[str]:
+    """Every module that imports the decorators, named from the root."""
+    found = []
+    for file in sorted(path for name in PACKAGES for path in (ROOT / name).rglob("*.py")):
+        names = [
+            line.split(" import ")[1]
+            for line in file.read_text(encoding="utf-8").splitlines()
+            if line.startswith("from hw_models.compiled import ")
+        ]
+        if any(name in ("jit", "inline") for line in names for name in line.split(", ")):
+            found.append(file.relative_to(ROOT).as_posix())
+    return found
+
+
+@pytest.fixture(scope="module")
+def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sources of both packages, somewhere else."""
+    root = tmp_path_factory.mktemp("sources")
+    for name in PACKAGES:
+        only_python = shutil.ignore_patterns("__pycache__", "*.csv", "*.toml")
+        shutil.copytree(ROOT / name, root / name, ignore=only_python)
+    return root
+
+
+def stamp_of(root: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The stamp that compiled code would get, were the packages there."""
+    monkeypatch.setattr(compiled, "__file__", str(root / "hw_models" / "compiled.py"))
+    sources: Any = compiled._sources
+    return str(sources.__wrapped__())
+
+
+def test_compiled_code_is_where_it_is_looked_for() -> None:
+    found = files_with_compiled_code()
+    assert {"hw_models/thermal.py", "edgetwin/kernel/loop.py"} <= set(found)
+    assert len(found) > 8
+
+
+@pytest.mark.parametrize("name", files_with_compiled_code())
+def test_editing_one_source_changes_the_stamp_of_all(
+    name: str, copied: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = stamp_of(copied, monkeypatch)
+    assert before == stamp_of(ROOT, monkeypatch)
+    file = copied / name
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text + "\n# another equation\n", encoding="utf-8")
+    assert stamp_of(copied, monkeypatch) != before
+    file.write_text(text, encoding="utf-8")
+    assert stamp_of(copied, monkeypatch) == before
+
+
+@pytest.mark.parametrize("function", [advance, thermal.heat_step, power.part_powers])
+def test_machine_code_on_disk_bears_the_stamp(function: Any) -> None:
+    assert function._cache._cache_file._source_stamp[1] == compiled._sources()
+
+
+def test_machine_code_is_known_to_be_there_once_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A module written now has no machine code; after its first call it has."""
+    (tmp_path / "fresh_equation.py").write_text(
+        "from hw_models.compiled import jit\n\n\n@jit\ndef half(x):\n    return 0.5 * x\n",
+        encoding="utf-8",
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    import fresh_equation  # type: ignore[import-not-found]
+
+    assert not compiled.cached(fresh_equation.half)
+    assert fresh_equation.half(3.0) == 1.5
+    assert compiled.cached(fresh_equation.half)
+
+
+# -- the same results without the compiler --------------------------------------------------------
+
+
+def plain(function: Any) -> Callable[..., Any]:
+    """The function as it stands in the file."""
+    found: Callable[..., Any] = function.py_func
+    return found
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments"),
+    [
+        (roof_s, [(3.0, 4.0, 2.3), (0.0, 1.0, 1.0), (5.0, 0.0, 7.0), (2.0, 2.0, 1e9)]),
+        (contention, [(0.0, 0.1, 0.0, 1.0), (3.0, 0.08, 0.7, 0.9), (1.0, 0.1, 9.0, 1.0)]),
+        (power.switching_w, [(1e-9, 1e-10, 0.7, 0.9, 2e9), (0.0, 0.0, 1.0, 1.0, 1e9)]),
+        (
+            power.leakage_shape,
+            [(t, 25.0, 0.02, 2e-4, 1.5e-6, 0.0, 150.0) for t in (-40.0, 25.0, 80.0, 300.0)],
+        ),
+        (rounded, [(21.3, 0.5), (21.25, 0.0), (-3.2, 0.216)]),
+    ],
+)
+def test_an_equation_of_a_line_is_the_same_compiled(
+    function: Any, arguments: list[tuple[float, ...]]
+) -> None:
+    for given in arguments:
+        assert function(*given) == pytest.approx(plain(function)(*given), rel=1e-14)
+
+
+@pytest.mark.parametrize("dt_s", [1e-9, 1e-4, 0.05, 6.4, 1e5])
+def test_step_factors_are_the_same_compiled(dt_s: float) -> None:
+    rate_hz = np.geomspace(1e-4, 1e3, 21)
+    found, expected = np.zeros((3, 21)), np.zeros((3, 21))
+    thermal.exponentials(rate_hz, dt_s, *found)
+    plain(thermal.exponentials)(rate_hz, dt_s, *expected)
+    assert found == pytest.approx(expected, rel=1e-9, abs=1e-300)
+
+
+def test_a_thermal_step_is_the_same_compiled() -> None:
+    """Inputs, one step, and the heat by node, on random numbers."""
+    results = []
+    for compiled_or_not in (lambda f: f, plain):
+        rng = np.random.default_rng(11)
+        n, m = 12, 9
+        modes, power_w, gain_w = rng.uniform(0, 50, n), rng.uniform(0, 3, m), rng.uniform(0, 1, m)
+        law = np.array([25.0, 0.02, 2e-4, 1.5e-6, 0.0, 150.0])
+        see, rate_hz = rng.uniform(0, 0.3, (n, m)), np.geomspace(1e-3, 1e2, n)
+        leak_w, push, energy_j, integral, change_w = np.zeros((5, max(n, m)))
+        factors = np.zeros((3, n))
+        thermal.exponentials(rate_hz, 0.05, *factors)
+        compiled_or_not(thermal.heat_inputs)(
+            modes, power_w, gain_w, law, rng.uniform(0, 9, n), see, leak_w[:m], push[:n]
+        )
+        compiled_or_not(thermal.heat_step)(
+            0.05, modes, push[:n], leak_w[:m], power_w, gain_w, law, see, rate_hz, *factors,
+            energy_j[:m], integral[:n], change_w[:m],
+        )  # fmt: skip
+        at = rng.integers(0, n, m)
+        heat = compiled_or_not(thermal.node_heat_w)(modes, at, power_w, gain_w, law)
+        results.append(np.concatenate([modes, leak_w, push, energy_j, integral, change_w, heat]))
+    assert results[0] == pytest.approx(results[1], rel=1e-12, abs=1e-12)
+
+
+def test_power_of_the_parts_is_the_same_compiled() -> None:
+    board = tiny_board()
+    record = board.lower().record
+    rng = np.random.default_rng(2)
+    results = []
+    busy, activity = rng.uniform(0, 1, 14), rng.uniform(0, 1, 24)
+    online = np.array([1, 0, 1, 1, 1] + [1] * 9)
+    level = np.array([2, 1, 0, 1, 0, 0, 0, 0])
+    for function, b in (
+        (power.part_powers, record[0]),
+        (plain(power.part_powers), record.view(np.recarray)[0]),
+    ):
+        acts, power_w, gain_w = activity.copy(), np.zeros(24), np.zeros(24)
+        function(b, level, busy, acts, 1.3e9, 1, online, power_w, gain_w)
+        results.append(np.concatenate([acts, power_w, gain_w]))
+    assert results[0] == pytest.approx(results[1], rel=1e-13)
+    assert results[0][24 + 1] == 0.0  # the core that is switched off
+
+
+def test_fan_trips_are_the_same_compiled() -> None:
+    trips = [trip("fan", 40.0, fan_level=1), trip("fan", 50.0, fan_level=2), trip("shutdown", 99.0)]
+    record = tiny_board({"limits.trips": trips}).lower().record
+    expected = {(39.0, 0): 0, (40.0, 0): 1, (36.0, 1): 1, (35.0, 1): 0, (46.0, 2): 2, (60.0, 0): 2}
+    for (temp_c, fan), level in expected.items():
+        zones_c = np.full(12, temp_c)
+        assert limits.fan_by_trips(record[0], zones_c, fan) == level
+        assert plain(limits.fan_by_trips)(record.view(np.recarray)[0], zones_c, fan) == level
+    assert limits.fan_by_trips(record[0], np.full(12, np.nan), 2) == 0
+
+
+def test_random_numbers_are_the_same_compiled() -> None:
+    with np.errstate(over="ignore"):
+        for tick in (0, 1, 977, 2**40):
+            for channel in (0, 5, 23):
+                key = np.uint64(0xDEADBEEFCAFEBABE)
+                expected = plain(gauss)(key, tick, channel)
+                assert gauss(key, tick, channel) == pytest.approx(expected, rel=1e-12)
+
+
+def test_endless_work_keeps_its_meaning_under_fast_arithmetic() -> None:
+    """Sums may be reordered, but infinity minus something is infinity and NaN is NaN."""
+    assert roof_s(3.0, 4.0, float("inf")) == 4.0
+    assert np.isnan(roof_s(float("nan"), 4.0, 2.0))
