@@ -28,7 +28,6 @@ from hw_models.lowering import Lowered, lower
 from hw_models.naming import unknown
 from hw_models.quantity import GRADES, Frozen, Grade, Source
 
-
 T = TypeVar("T")
 
 

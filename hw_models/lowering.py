@@ -18,6 +18,8 @@ Record = NDArray[Any]
 # Capacities of the record: one layout for all boards, so that compiled code is shared.
 NODES, PARTS, UNITS, DOMAINS, LEVELS, FANS = 24, 24, 14, 8, 40, 6
 ZONES, RAILS, TRIPS, KINDS = 12, 12, 16, 6
+# Numbers of control periods whose thermal step is kept ready: one, and jumps over quiet stretches.
+STRIDES = (1, 4, 16, 64, 256)
 THROTTLE, FAN, SHUTDOWN = range(3)
 GOVERNORS = ("performance", "powersave", "userspace", "ondemand", "schedutil", "qos-dvfs")
 
@@ -41,8 +43,10 @@ BOARD_DTYPE = np.dtype(
         ("rate_hz", "f8", (FANS, NODES)),
         ("see", "f8", (FANS, NODES, PARTS)), ("see_zone", "f8", (FANS, ZONES, NODES)),
         ("ambient_push_per_k", "f8", (FANS, NODES)), ("to_modes", "f8", (FANS, NODES, NODES)),
-        ("from_modes", "f8", (FANS, NODES, NODES)), ("decay", "f8", (FANS, NODES)),
-        ("phi1", "f8", (FANS, NODES)), ("phi2", "f8", (FANS, NODES)),
+        ("from_modes", "f8", (FANS, NODES, NODES)), 
+        ("decay", "f8", (FANS, len(STRIDES), NODES)),
+        ("phi1", "f8", (FANS, len(STRIDES), NODES)),
+        ("phi2", "f8", (FANS, len(STRIDES), NODES)),
         # performance by kind
         ("pnorm", "f8", KINDS), ("stall_activity", "f8", KINDS),
         ("corunner_stall", "f8", KINDS), ("bandwidth_stall", "f8", KINDS),
@@ -188,8 +192,9 @@ def _heat(r: Any, board: "Board", names: Lowered) -> None:
         r["ambient_push_per_k"][level, :n] = net.ambient_push_per_k
         r["to_modes"][level, :n, :n] = net.to_modes
         r["from_modes"][level, :n, :n] = net.from_modes
-        filled = (r[key][level, :n] for key in ("decay", "phi1", "phi2"))
-        exponentials(net.rate_hz, board.limits.control_period_s.value, *filled)
+        for k, ticks in enumerate(STRIDES):
+            filled = (r[key][level, k, :n] for key in ("decay", "phi1", "phi2"))
+            exponentials(net.rate_hz, ticks * board.limits.control_period_s.value, *filled)
 
 
 def _performance(r: Any, board: "Board", _: Lowered) -> None:

@@ -54,7 +54,7 @@ class BoardEnv(gym.Env[Observation, Any]):
         self.sim = Simulator(self.board, scenario=self.scenario)
         self._record = self.sim.lowered.record
         self._entries = entries(self.sim, self.reward_names, backend)
-        self._n_block = block_size(self.sim)
+        self._block = np.zeros(block_size(self.sim))
         self._build()
 
     def _build(self) -> None:
@@ -64,12 +64,12 @@ class BoardEnv(gym.Env[Observation, Any]):
     def _begin(self) -> None:
         """Prepare an episode after the simulator was reset."""
 
-    def _act_and_run(self, action: Any, end_ns: int, obs: Observation, block: Any) -> float:
-        """Act, run to end_ns, fill obs and block; the reward."""
+    def _act_and_run(self, action: Any, end_ns: int) -> float:
+        """Act, run to end_ns, fill self._obs and self._block; the reward."""
         raise NotImplementedError
 
-    def _look(self, obs: Observation, block: Any) -> None:
-        """Fill obs and block as they are now."""
+    def _look(self) -> None:
+        """Fill self._obs and self._block as they are now."""
         raise NotImplementedError
 
     def reset(
@@ -90,23 +90,18 @@ class BoardEnv(gym.Env[Observation, Any]):
         self._now_ns = 0
         self._over = False
         self._begin()
-        obs = np.zeros(self.observation_space.shape or (), np.float32)
-        block = np.zeros(self._n_block)
-        self._look(obs, block)
-        return obs, LazyInfo(self._entries, block)
+        self._look()
+        return self._obs.copy(), LazyInfo.of(self._entries, self._block.copy())
 
     def step(self, action: Any) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Act, let step_s pass and look again.
 
         terminated: the work is done or the board has shut down. truncated: the scenario is over.
         """
-        obs = np.empty(self._n_obs, np.float32)
-        block = np.empty(self._n_block)
-        end_ns = self._now_ns + self._step_ns
-        reward = self._act_and_run(action, end_ns, obs, block)
-        self._now_ns = end_ns
-        info = LazyInfo(self._entries, block)
-        return obs, reward, self._over, end_ns >= self._end_ns, info
+        self._now_ns = end_ns = self._now_ns + self._step_ns
+        reward = self._act_and_run(action, end_ns)
+        info = LazyInfo.of(self._entries, self._block.copy())
+        return self._obs.copy(), reward, self._over, end_ns >= self._end_ns, info
 
     def _finish_run(self, end_ns: int) -> None:
         """Go on in the simulator when something discrete ended the compiled run early."""
@@ -115,7 +110,7 @@ class BoardEnv(gym.Env[Observation, Any]):
         self._over = self.sim.done
 
     def _boxed(self, low: list[float], high: list[float]) -> spaces.Space[Observation]:
-        self._n_obs = len(low)
+        self._obs = np.zeros(len(low), np.float32)
         bounds = (np.array(low, np.float32), np.array(high, np.float32))
         return cast(spaces.Space[Observation], spaces.Box(*bounds, dtype=np.float32))
 

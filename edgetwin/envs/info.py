@@ -18,10 +18,16 @@ class LazyInfo(dict[str, Any]):
     """
 
     __slots__ = ("_block", "_entries")
+    _block: Block
+    _entries: Entries
 
-    def __init__(self, entries: Entries, block: Block) -> None:
-        self._entries = entries
-        self._block = block
+    @classmethod
+    def of(cls, entries: Entries, block: Block) -> "LazyInfo":
+        """The info of one step; without __init__, which would cost as much as the rest."""
+        info = cls()
+        info._entries = entries
+        info._block = block
+        return info
 
     def __missing__(self, key: str) -> Any:
         value = self[key] = self._entries[key](self._block)

@@ -87,26 +87,26 @@ def entries(sim: Simulator, rewards: tuple[str, str], backend: str) -> Entries:
         end = at + len(names)
 
         def read(block: Block) -> dict[str, float | None]:
-            values = block[at:end].tolist()
-            if block[DROPPED]:
-                values = [None if math.isnan(v) else v for v in values]
+            values: list[float | None] = block[at:end].tolist()
+            if block.item(DROPPED):
+                values = [None if v is None or math.isnan(v) else v for v in values]
             return dict(zip(names, values, strict=True))
 
         return read
 
     return {
-        "t_s": lambda block: float(block[T_S]),
+        "t_s": lambda block: block.item(T_S),
         "temps_c": named(low.zones, zones_at),
         "power_w": named(low.rails, rails_at) if low.rails else lambda block: None,
-        "energy_j": (lambda block: float(block[ENERGY_J])) if low.rails else lambda block: None,
+        "energy_j": (lambda block: block.item(ENERGY_J)) if low.rails else lambda block: None,
         "freq_hz": named(low.domains, clocks_at),
-        "fan": lambda block: int(block[FAN]) if board.limits.fan else None,
-        "throttled": lambda block: bool(block[THROTTLED]),
-        "cap_w": lambda block: None if np.isinf(block[CAP_W]) else float(block[CAP_W]),
-        "cap_violation": lambda block: float(block[OVER_CAP]),
-        "qos_violation": lambda block: float(block[QOS]),
-        rewards[0]: lambda block: float(block[REWARD_A]),
-        rewards[1]: lambda block: float(block[REWARD_B]),
+        "fan": lambda block: int(block.item(FAN)) if board.limits.fan else None,
+        "throttled": lambda block: bool(block.item(THROTTLED)),
+        "cap_w": lambda block: None if math.isinf(block.item(CAP_W)) else block.item(CAP_W),
+        "cap_violation": lambda block: block.item(OVER_CAP),
+        "qos_violation": lambda block: block.item(QOS),
+        rewards[0]: lambda block: block.item(REWARD_A),
+        rewards[1]: lambda block: block.item(REWARD_B),
         "backend": lambda block: backend,
         "calibration": lambda block: dict(calibration),
     }

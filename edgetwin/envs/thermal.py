@@ -1,28 +1,31 @@
 """edgetwin/Thermal-v0: place and migrate applications, keep targets, stay cool."""
 
-import math
+from operator import index
 from pathlib import Path
 from typing import Any, ClassVar, Literal, final
 
 import numpy as np
 from gymnasium import spaces
 
-from edgetwin.envs.board_env import BoardEnv, Observation
+from edgetwin.envs.board_env import BoardEnv
+from edgetwin.envs.handle import carray, handle, pointer
 from edgetwin.envs.observe import QOS, REWARD_A, REWARD_B, fill_block, hottest_c, mark, mark_step
 from edgetwin.kernel import SLOTS
 from edgetwin.kernel.control import USERSPACE, request
 from edgetwin.kernel.loop import REACHED, advance
 from edgetwin.kernel.orders import migrate
+from edgetwin.kernel.state import STATE_DTYPE
 from edgetwin.scenario import Scenario
 from edgetwin.tasks import TASKS, Task
 from hw_models.board import Board
 from hw_models.compiled import jit
-from hw_models.lowering import GOVERNORS
+from hw_models.lowering import BOARD_DTYPE, GOVERNORS
 
 QOS_WEIGHT = 1.0
 REFERENCE_C = 25.0
 TEMP_SCALE_K = 50.0
 RATE_LIMIT = 10.0
+REFUSED = np.inf
 PER_SLOT = 3
 
 
@@ -131,53 +134,65 @@ class ThermalEnv(BoardEnv):
         )
 
     def _begin(self) -> None:
+        self._hold()
         name = "qos-dvfs" if self.clocks == "governor" else "userspace"
         s = self.sim.state[0]
         s["governor"][self._clusters] = GOVERNORS.index(name)
         s["fixed"][self._clusters] = s["target"][self._clusters]
 
-    def _act_and_run(self, action: Any, end_ns: int, obs: Observation, block: Any) -> float:
-        sim = self.sim
-        reward: float = run_step(
-            sim.state, self._record, sim.table.rows, self._decode(action), self.slots,
-            self._next_event_ns, end_ns, obs, block,
-        )  # fmt: skip
-        if math.isnan(reward):  # something discrete came before the end
-            self._finish_run(end_ns)
-            reward = look_now(sim.state, self._record, self.slots, obs, block)
+    def _act_and_run(self, action: Any, end_ns: int) -> float:
+        event_ns = self._next_event_ns
+        stop_ns = end_ns if end_ns < event_ns else event_ns
+        reward: float = run_step(self._handle, self._move(action), stop_ns)
+        if event_ns <= end_ns or not reward < REFUSED:
+            if reward == REFUSED:
+                raise ValueError(f"action {action!r} is not in {self.action_space}.")
+            self._finish_run(end_ns)  # a job ended, or something comes from outside
+            self._hold()
+            reward = look_now(self.sim.state, self._record, self.slots, self._obs, self._block)
         return reward
 
-    def _look(self, obs: Observation, block: Any) -> None:
-        mark_step(self.sim.state)
-        look_now(self.sim.state, self._record, self.slots, obs, block)
+    def _hold(self) -> None:
+        """Note where the arrays are that a step needs: the table may have grown."""
+        rows = self.sim.table.rows
+        shape = np.array([self.slots, rows.shape[1]])
+        self._held = (self.sim.state, self._record, rows, self._obs, self._block, shape)
+        self._handle = handle(*self._held)
 
-    def _decode(self, action: Any) -> int:
+    def _look(self) -> None:
+        mark_step(self.sim.state)
+        look_now(self.sim.state, self._record, self.slots, self._obs, self._block)
+
+    def _move(self, action: Any) -> int:
         if self.clocks == "agent":
             move, *levels = self._checked(action)
             self.sim.state["fixed"][0, self._clusters] = levels
             return move
         try:
-            move = int(action)
-        except (TypeError, ValueError):
-            move = -1
-        if not 0 <= move < self._moves:
-            raise ValueError(f"action {action!r} is not in {self.action_space}.")
-        return move
+            return index(action)
+        except TypeError:
+            return -1
 
 
 @jit
-def run_step(
-    state: Any, board: Any, table: Any, move: int, slots: int, event_ns: int, end_ns: int,
-    obs: Any, block: Any,
-) -> float:  # fmt: skip
-    """Migrate, ask for clocks, run and look; the reward, or NaN if end_ns was not reached.
+def run_step(held: Any, move: int, end_ns: int) -> float:
+    """Migrate, ask for clocks, run and look; the reward, NaN if end_ns was not reached.
 
-    The run stops before the simulator's next event at event_ns.
+    REFUSED for a move that does not exist; nothing has happened then.
+    held is the handle of state, board, demand table, obs, block and (slots, table columns).
     """
+    state = carray(pointer(held[0]), 1, STATE_DTYPE)
+    board = carray(pointer(held[2]), 1, BOARD_DTYPE)
+    obs = carray(pointer(held[6]), held[7], np.float32)
+    block = carray(pointer(held[8]), held[9], np.float64)
+    slots, columns = carray(pointer(held[10]), 2, np.int64)
+    table = carray(pointer(held[4]), (held[5], columns), np.float64)
     s = state[0]
     b = board[0]
-    mark(s)
     n = core_count(b)
+    if move < 0 or move > slots * n:
+        return REFUSED
+    mark(s)
     if move > 0:
         slot = (move - 1) // n
         core = (move - 1) % n
@@ -186,7 +201,7 @@ def run_step(
     for d in range(b.domains):
         if s.governor[d] == USERSPACE:
             request(s, b, d, s.fixed[d])
-    if advance(state, board, table, min(event_ns, end_ns)) != REACHED or event_ns <= end_ns:
+    if advance(state, board, table, end_ns) != REACHED:
         return np.nan
     return look(s, b, n, slots, obs, block)
 

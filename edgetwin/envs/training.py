@@ -6,7 +6,7 @@ from typing import Any, ClassVar, final
 import numpy as np
 from gymnasium import spaces
 
-from edgetwin.envs.board_env import BoardEnv, Observation
+from edgetwin.envs.board_env import BoardEnv
 from edgetwin.envs.observe import (
     OVER_CAP,
     REWARD_A,
@@ -25,6 +25,7 @@ from hw_models.jobs import TrainingJob
 from hw_models.lowering import GOVERNORS
 
 PROGRESS_WEIGHT = 100.0
+WORTHLESS_S = 7200.0  # reaching the target so late is worth nothing
 CAP_WEIGHT = 1.0
 POWER_LIMIT_W = 200.0
 TOTAL_RATE_LIMIT = 1.0e6
@@ -58,8 +59,9 @@ class TrainingEnv(BoardEnv):
         in ascending order. The share of training that is left stays when the batch changes.
 
     Reward
-        100 * progress made in the step - share of the step in which peak power exceeds the cap;
-        info["reward_progress"] and info["reward_cap"].
+        100 * (progress made in the step - step_s / 7200 s) - share of the step in which peak power
+        exceeds the cap; info["reward_progress"] and info["reward_cap"]. A run that reaches its
+        target in T seconds without exceeding the cap returns 100 * (1 - T / 7200).
 
     Episode
         terminated when the target is reached or the board has shut down, truncated at the end of
@@ -127,8 +129,9 @@ class TrainingEnv(BoardEnv):
         s["fixed"][self._domain] = s["target"][self._domain]
         self._batch = self._batches.index(self._training_job(self._episode).batch)
         self._progress = 0.0
+        self._seen_ns = 0
 
-    def _act_and_run(self, action: Any, end_ns: int, obs: Observation, block: Any) -> float:
+    def _act_and_run(self, action: Any, end_ns: int) -> float:
         level, batch = self._checked(action)
         sim, slot = self.sim, self._slot()
         mark_step(sim.state)
@@ -138,7 +141,7 @@ class TrainingEnv(BoardEnv):
             change_batch(sim, slot, self._batches[batch])
             self._batch = batch
         self._finish_run(end_ns)
-        return self._fill(obs, block)
+        return self._fill()
 
     def _slot(self) -> int | None:
         """Where the training job runs, None when it does not."""
@@ -147,12 +150,12 @@ class TrainingEnv(BoardEnv):
                 return slot
         return None
 
-    def _look(self, obs: Observation, block: Any) -> None:
+    def _look(self) -> None:
         mark_step(self.sim.state)
-        self._fill(obs, block)
+        self._fill()
 
-    def _fill(self, obs: Observation, block: Any) -> float:
-        slot = self._slot()
+    def _fill(self) -> float:
+        slot, obs, block = self._slot(), self._obs, self._block
         over = max(1, len(self._batches) - 1)
         obs[4] = self._batch / over
         look(
@@ -160,9 +163,12 @@ class TrainingEnv(BoardEnv):
             bool(self.sim.finished), obs, block,
         )  # fmt: skip
         progress = float(obs[5])
-        block[REWARD_A] = PROGRESS_WEIGHT * (progress - self._progress)
+        now_ns = self.sim.now_ns
+        late = (now_ns - self._seen_ns) * 1e-9 / WORTHLESS_S
+        block[REWARD_A] = PROGRESS_WEIGHT * (progress - self._progress - late)
         block[REWARD_B] = -CAP_WEIGHT * block[OVER_CAP]
         self._progress = progress
+        self._seen_ns = now_ns
         return float(block[REWARD_A] + block[REWARD_B])
 
 

@@ -14,16 +14,13 @@ from edgetwin.kernel.inputs import refresh
 from edgetwin.kernel.sensors import sample, true_zone_c
 from edgetwin.kernel.state import NEVER
 from hw_models.compiled import jit
-from hw_models.lowering import FAN, NODES, PARTS, THROTTLE
+from hw_models.lowering import FAN, NODES, PARTS, STRIDES, THROTTLE
 from hw_models.thermal import exponentials, heat_step
 
 REACHED, SHUT_DOWN = -1, -2
-_LONGEST_TICKS = 256
-_GROWTH = 4
-_KEPT = 4  # rows of scratch before those that keep a state
-# Leakage is linear in time within a step: steps grow while it changes by less than this share of
-# the power, which keeps the energy counter to 1e-5 (tests/properties/test_coasting.py).
-_SMOOTH = 2e-4
+# Leakage is linear in time within a step: steps grow while it changes by less than _SMOOTH of the
+# power and shrink above _ROUGH, which keeps energy to 1e-5 (tests/properties/test_coasting.py).
+_SMOOTH, _ROUGH = 5e-5, 2e-4
 _TRIP_MARGIN_K = 0.5
 
 
@@ -39,7 +36,6 @@ def advance(state: Any, board: Any, table: Any, end_ns: int) -> int:
     for j in range(s.slots):
         if s.job_serial[j] > 0 and s.job_unit[j] < 0:
             return j
-    work = np.empty((_KEPT + 5, max(NODES, PARTS)))
     while True:
         done = _due(s, b, table)
         if done >= 0:
@@ -62,9 +58,9 @@ def advance(state: Any, board: Any, table: Any, end_ns: int) -> int:
         next_ns = _next_ns(s, b, end_ns)
         calm = s.steady and s.may_coast and s.t_ns % b.period_ns == 0
         far = next_ns - s.t_ns > 2 * b.period_ns
-        if calm and far and _coast(s, b, work, next_ns):
+        if calm and far and _coast(s, b, next_ns):
             continue
-        _settle(s, b, work, min(next_ns, s.tick * b.period_ns))
+        _settle(s, b, min(next_ns, s.tick * b.period_ns))
 
 
 @jit
@@ -105,34 +101,35 @@ def _due(s: Any, b: Any, table: Any) -> int:
 
 
 @jit
-def _settle(s: Any, b: Any, work: Any, t_ns: int) -> None:
+def _settle(s: Any, b: Any, t_ns: int) -> None:
     """Let time pass under the present inputs: heat, energy, progress, counters."""
     dt_s = (t_ns - s.t_ns) * 1e-9
     before_j = _total(s.energy_j, b.parts)
-    _heat(s, b, work, dt_s, t_ns - s.t_ns == b.period_ns)
+    _heat(s, b, dt_s, 0 if t_ns - s.t_ns == b.period_ns else -1)
     _account(s, b, dt_s, (_total(s.energy_j, b.parts) - before_j) / dt_s)
     s.t_ns = t_ns
 
 
 @jit
-def _heat(s: Any, b: Any, work: Any, dt_s: float, whole_period: bool) -> None:
-    """One thermal step; the factors of a whole control period are kept in the board."""
+def _heat(s: Any, b: Any, dt_s: float, stride: int) -> None:
+    """One thermal step; the factors of a stride of STRIDES are kept in the board, -1 for others."""
+    f = s.fan
+    if stride >= 0:
+        _step(s, b, dt_s, b.decay[f, stride], b.phi1[f, stride], b.phi2[f, stride])
+        return
+    work = np.empty((3, NODES))
+    exponentials(b.rate_hz[f, : b.nodes], dt_s, work[0], work[1], work[2])
+    _step(s, b, dt_s, work[0], work[1], work[2])
+
+
+@jit
+def _step(s: Any, b: Any, dt_s: float, decay: Any, phi1: Any, phi2: Any) -> None:
     n = b.nodes
     m = b.parts
-    f = s.fan
-    decay = work[0, :n]
-    phi1 = work[1, :n]
-    phi2 = work[2, :n]
-    if whole_period:
-        decay = b.decay[f, :n]
-        phi1 = b.phi1[f, :n]
-        phi2 = b.phi2[f, :n]
-    else:
-        exponentials(b.rate_hz[f, :n], dt_s, decay, phi1, phi2)
     heat_step(
         dt_s, s.modes[:n], s.push[:n], s.leak_w[:m], s.power_w[:m], s.gain_w[:m], b.law,
-        b.see[f], b.rate_hz[f, :n], decay, phi1, phi2, s.energy_j[:m], s.modes_integral[:n],
-        work[3, :m],
+        b.see[s.fan], b.rate_hz[s.fan, :n], decay[:n], phi1[:n], phi2[:n], s.energy_j[:m],
+        s.modes_integral[:n], s.change_w[:m],
     )  # fmt: skip
 
 
@@ -173,28 +170,35 @@ def _account(s: Any, b: Any, dt_s: float, mean_w: float) -> None:
 
 
 @jit
-def _coast(s: Any, b: Any, work: Any, next_ns: int) -> bool:
+def _coast(s: Any, b: Any, next_ns: int) -> bool:
     """Jump over control periods in which nothing can change, in growing steps.
 
     Steps stay on the grid of control periods and end where a sensor will be read last. A step
-    that comes near a trip is taken back. True if time has passed.
+    that comes near a trip, or was too long for the leakage, is taken back. True if time has passed.
     """
     end = next_ns // b.period_ns
     if _near_trip(s, b):
         return False
+    work = np.empty((5, max(NODES, PARTS)))
     moved = False
-    ticks = 1
+    stride = 1  # one whole period has passed since something changed
     while s.sampled - 1 < end:
         now = s.sampled - 1
-        step = min(ticks, _sensor_stop(b, now, end) - now)
+        room = _sensor_stop(b, now, end) - now
+        step = min(STRIDES[stride], room)
         _keep(s, work)
         before_j = _total(s.energy_j, b.parts)
         dt_s = step * b.period_ns * 1e-9
-        _heat(s, b, work, dt_s, step == 1)
+        _heat(s, b, dt_s, stride if step == STRIDES[stride] else -1)
         if _near_trip(s, b):
             _take_back(s, work)
             break
         mean_w = (_total(s.energy_j, b.parts) - before_j) / dt_s
+        change_w = _leak_change_w(s, b, work[2])
+        if stride > 0 and change_w > _ROUGH * mean_w:
+            _take_back(s, work)
+            stride -= 1
+            continue
         _account(s, b, dt_s, mean_w)
         s.t_ns += step * b.period_ns
         s.sampled += step - 1
@@ -202,8 +206,8 @@ def _coast(s: Any, b: Any, work: Any, next_ns: int) -> bool:
         for u in range(b.units):
             s.busy_mark_s[u] = s.busy_s[u] - s.busy[u] * b.period_ns * 1e-9
         moved = True
-        if _leak_change_w(s, b, work[_KEPT + 2]) <= _SMOOTH * mean_w:
-            ticks = min(_GROWTH * ticks, _LONGEST_TICKS)
+        if change_w <= _SMOOTH * mean_w:
+            stride = min(stride + 1, len(STRIDES) - 1)
     if moved:
         s.tick = s.sampled - 1
     return moved
@@ -222,24 +226,24 @@ def _leak_change_w(s: Any, b: Any, before_w: Any) -> float:
 def _keep(s: Any, work: Any) -> None:
     """Remember what a thermal step changes."""
     for i in range(NODES):
-        work[_KEPT, i] = s.modes[i]
-        work[_KEPT + 1, i] = s.push[i]
-        work[_KEPT + 4, i] = s.modes_integral[i]
+        work[0, i] = s.modes[i]
+        work[1, i] = s.push[i]
+        work[4, i] = s.modes_integral[i]
     for p in range(PARTS):
-        work[_KEPT + 2, p] = s.leak_w[p]
-        work[_KEPT + 3, p] = s.energy_j[p]
+        work[2, p] = s.leak_w[p]
+        work[3, p] = s.energy_j[p]
 
 
 @jit
 def _take_back(s: Any, work: Any) -> None:
     """Undo a thermal step."""
     for i in range(NODES):
-        s.modes[i] = work[_KEPT, i]
-        s.push[i] = work[_KEPT + 1, i]
-        s.modes_integral[i] = work[_KEPT + 4, i]
+        s.modes[i] = work[0, i]
+        s.push[i] = work[1, i]
+        s.modes_integral[i] = work[4, i]
     for p in range(PARTS):
-        s.leak_w[p] = work[_KEPT + 2, p]
-        s.energy_j[p] = work[_KEPT + 3, p]
+        s.leak_w[p] = work[2, p]
+        s.energy_j[p] = work[3, p]
 
 
 @jit
@@ -265,7 +269,7 @@ def _sensor_stop(b: Any, now: int, end: int) -> int:
 @jit
 def _near_trip(s: Any, b: Any) -> bool:
     """Is some temperature close to where the board would do something, or past it?"""
-    if s.throttled or s.trip_forced:
+    if s.throttled:
         return True
     for i in range(b.trips):
         z = b.trip_zone[i]

@@ -41,7 +41,8 @@ STATE_DTYPE = np.dtype(
         ("traffic", "f8"), ("activity", "f8", PARTS), ("peak_activity", "f8", UNITS),
         # heat
         ("modes", "f8", NODES), ("push", "f8", NODES), ("power_w", "f8", PARTS),
-        ("gain_w", "f8", PARTS), ("leak_w", "f8", PARTS), ("energy_j", "f8", PARTS),
+        ("gain_w", "f8", PARTS), ("leak_w", "f8", PARTS), ("change_w", "f8", PARTS),
+        ("energy_j", "f8", PARTS),
         ("modes_integral", "f8", NODES), ("zone_integral", "f8", ZONES), ("heat_out_j", "f8"),
         ("ambient_since_ns", "i8"), ("peak_extra_w", "f8"),
         # sensors; seen_c is what trips go by: zone_c, infinite where a fault forces them

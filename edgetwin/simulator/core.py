@@ -150,7 +150,7 @@ class Simulator:
     @property
     def now_ns(self) -> int:
         """Simulated time in whole nanoseconds."""
-        return self._t_ns.item()
+        return int(self._t_ns.item())
 
     @property
     def now_s(self) -> float:
