@@ -91,7 +91,10 @@ class BoardEnv(gym.Env[Observation, Any]):
         self._over = False
         self._begin()
         self._look()
-        return self._obs.copy(), LazyInfo.of(self._entries, self._block.copy())
+        info = LazyInfo()
+        info._entries = self._entries
+        info._block = self._block.copy()
+        return self._obs.copy(), info
 
     def step(self, action: Any) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Act, let step_s pass and look again.
@@ -100,7 +103,9 @@ class BoardEnv(gym.Env[Observation, Any]):
         """
         self._now_ns = end_ns = self._now_ns + self._step_ns
         reward = self._act_and_run(action, end_ns)
-        info = LazyInfo.of(self._entries, self._block.copy())
+        info = LazyInfo()
+        info._entries = self._entries
+        info._block = self._block.copy()
         return self._obs.copy(), reward, self._over, end_ns >= self._end_ns, info
 
     def _finish_run(self, end_ns: int) -> None:

@@ -17,17 +17,10 @@ class LazyInfo(dict[str, Any]):
     It never changes, compares, copies and pickles like the plain dict with the same entries.
     """
 
+    # Set by whoever makes one: an __init__ would cost as much as the rest of a step's info.
     __slots__ = ("_block", "_entries")
     _block: Block
     _entries: Entries
-
-    @classmethod
-    def of(cls, entries: Entries, block: Block) -> "LazyInfo":
-        """The info of one step; without __init__, which would cost as much as the rest."""
-        info = cls()
-        info._entries = entries
-        info._block = block
-        return info
 
     def __missing__(self, key: str) -> Any:
         value = self[key] = self._entries[key](self._block)

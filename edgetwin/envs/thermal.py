@@ -123,6 +123,7 @@ class ThermalEnv(BoardEnv):
         self._clusters = list(range(len(names)))
         self._levels = [len(board.clocks[d].freqs_hz.value) for d in names]
         n_cores, n_clusters = len(cores), len(names)
+        self._by_governor = self.clocks == "governor"
         self._moves = 1 + self.slots * n_cores
         slot_high = [RATE_LIMIT] * PER_SLOT + [1.0] * n_cores
         body = [1.0] * (n_clusters + n_cores) + slot_high * self.slots
@@ -143,7 +144,11 @@ class ThermalEnv(BoardEnv):
     def _act_and_run(self, action: Any, end_ns: int) -> float:
         event_ns = self._next_event_ns
         stop_ns = end_ns if end_ns < event_ns else event_ns
-        reward: float = run_step(self._handle, self._move(action), stop_ns)
+        try:
+            move = index(action) if self._by_governor else self._move_and_ask(action)
+        except TypeError:
+            move = -1
+        reward: float = run_step(self._handle, move, stop_ns)
         if event_ns <= end_ns or not reward < REFUSED:
             if reward == REFUSED:
                 raise ValueError(f"action {action!r} is not in {self.action_space}.")
@@ -163,15 +168,11 @@ class ThermalEnv(BoardEnv):
         mark_step(self.sim.state)
         look_now(self.sim.state, self._record, self.slots, self._obs, self._block)
 
-    def _move(self, action: Any) -> int:
-        if self.clocks == "agent":
-            move, *levels = self._checked(action)
-            self.sim.state["fixed"][0, self._clusters] = levels
-            return move
-        try:
-            return index(action)
-        except TypeError:
-            return -1
+    def _move_and_ask(self, action: Any) -> int:
+        """The move of an action that also asks for clocks."""
+        move, *levels = self._checked(action)
+        self.sim.state["fixed"][0, self._clusters] = levels
+        return move
 
 
 @jit
