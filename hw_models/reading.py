@@ -38,8 +38,8 @@ class Reading:
 
     ``temps_c`` by zone and ``power_w`` by rail hold None where a sensor gives nothing now (dropped,
     offline); ``power_w`` is None on a board without a power sensor. ``energy_j`` counts since
-    reset, ``freq_hz`` is by domain, ``busy`` by unit as a share in [0, 1], ``memory_busy`` the share
-    of the memory's bandwidth in use (None where the board does not tell), ``fan`` is a level.
+    reset, ``freq_hz`` is by domain, ``busy`` by unit as a share in [0, 1], ``memory_busy`` is the
+    share of the memory's bandwidth in use (None where the board does not tell), ``fan`` a level.
     """
 
     t_s: float

@@ -23,7 +23,8 @@ class Loop:
     """Steps in one environment; every step reads one key of `info`, each in turn.
 
     Thermal-v0 moves an application at random every move_s and does nothing in between; CartPole
-    is pushed at random in every step. Episodes start anew when they end. The clock stands still meanwhile unless with_resets.
+    is pushed at random in every step. Episodes start anew when they end. The clock stands still
+    meanwhile unless with_resets.
     """
 
     def __init__(
@@ -78,8 +79,8 @@ def measure(quick: bool) -> dict[str, Any]:
         )
     }
     ratios = {
-        name: {f"at_{n}_ms": median_ratio(times, "cartpole", f"{n} ms") for n in (50, 500)}
-        for name, times in found.items()
+        name: {f"at_{n}_ms": median_ratio(contest, "cartpole", f"{n} ms") for n in (50, 500)}
+        for name, contest in found.items()
     }
     judged = ratios.pop("judged")
     return row(

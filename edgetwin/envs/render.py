@@ -12,7 +12,7 @@ from edgetwin.simulator.view import reading_of
 def ansi(sim: Simulator) -> str:
     """Time, temperatures, clocks and jobs, one line each."""
     r = reading_of(sim)
-    temps = "  ".join(f"{z} {'--' if c is None else f'{c:.1f}'} degC" for z, c in r.temps_c.items())
+    heat = "  ".join(f"{z} {'--' if c is None else f'{c:.1f}'} degC" for z, c in r.temps_c.items())
     clocks = "  ".join(f"{d} {hz / 1e9:.3f} GHz" for d, hz in r.freq_hz.items())
     jobs = (
         f"  {name:<24} {job.unit or 'waiting':<8} {job.rate:.3g}/s"
@@ -20,7 +20,7 @@ def ansi(sim: Simulator) -> str:
         for name, job in r.jobs.items()
     )
     head = f"{sim.board.name} at {r.t_s:.2f} s" + (" THROTTLED" if r.throttled else "")
-    return "\n".join((head, f"  {temps}", f"  {clocks}", *jobs))
+    return "\n".join((head, f"  {heat}", f"  {clocks}", *jobs))
 
 
 def picture(sim: Simulator) -> NDArray[np.uint8]:

@@ -14,6 +14,7 @@ ALLOWED = {
     ("edgetwin/kernel/*", "*_ns"): _INTEGER_CLOCK,
     ("edgetwin/simulator*", "*_ns"): _INTEGER_CLOCK,
     ("hw_models/lowering.py", "*_ns"): _INTEGER_CLOCK,
+    ("edgetwin/envs/*", "*_ns"): _INTEGER_CLOCK,
 }
 
 

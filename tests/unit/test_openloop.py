@@ -120,8 +120,7 @@ def test_power_is_the_sum_of_its_parts() -> None:
 def test_memory_traffic_follows_the_logged_load() -> None:
     board = tiny_board(leakage=False)
     idle, half = (
-        drive(board, log(2, memory_busy=share)).columns["power_w.vdd_in"][0]
-        for share in (0.0, 0.5)
+        drive(board, log(2, memory_busy=share)).columns["power_w.vdd_in"][0] for share in (0.0, 0.5)
     )
     assert half - idle == pytest.approx(0.5 * 4.0 * 0.8e9 * 5e-11)
 
