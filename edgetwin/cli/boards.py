@@ -13,9 +13,15 @@ def boards(
     board: Annotated[
         list[str] | None, typer.Option(help="A board by name or file; may be repeated.")
     ] = None,
+    schema: Annotated[
+        bool, typer.Option("--schema", help="Print the JSON schema of a board file instead.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """List boards with the grade of each section: A+ validated ... D assumed."""
+    if schema:
+        print_json(Board.model_json_schema(by_alias=True))
+        return
     rows = [_row(load_board(name)) for name in board or board_names()]
     if as_json:
         print_json({"boards": rows})

@@ -107,6 +107,13 @@ def test_a_board_file_is_listed_by_its_path(tmp_path: Path) -> None:
     assert [board["name"] for board in result["boards"]] == ["tiny"]
 
 
+def test_the_schema_of_a_board_file_names_every_section() -> None:
+    schema = edgetwin("boards --schema").result
+    assert {"clocks", "power", "thermal", "performance", "sensors", "limits"} <= set(
+        schema["required"]
+    )
+
+
 def test_every_listed_environment_is_registered() -> None:
     envs = edgetwin("envs --json").result["envs"]
     assert {env["id"] for env in envs} == {"edgetwin/Thermal-v0", "edgetwin/Training-v0"}
