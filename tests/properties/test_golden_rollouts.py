@@ -13,8 +13,8 @@ import pytest
 import edgetwin
 
 GOLDEN = {
-    "edgetwin/Thermal-v0": "",
-    "edgetwin/Training-v0": "",
+    "edgetwin/Thermal-v0": "9874315589349df9",
+    "edgetwin/Training-v0": "b0b949995dd4dcbe",
 }
 
 
