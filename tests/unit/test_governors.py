@@ -228,14 +228,23 @@ def test_qos_dvfs_lets_an_empty_cluster_rest() -> None:
 
 
 def test_qos_dvfs_holds_still_right_after_a_migration() -> None:
-    """Both clusters keep their clocks for the period in which the job moves."""
-    sim = governed(TINY, big="qos-dvfs", little="qos-dvfs")
+    """Both clusters keep their clocks for the period in which the job moves and has no rate."""
+    sim = governed(TINY, big="qos-dvfs")
     sim.submit(application(program(cycles=1.0), target_ips=1.2e9), "big0", name="a")
     assert big_ghz(periods(sim, 6))[-1] == 1.5
-    sim.apply(Knobs(placement={"a": "little0"}))
+    sim.apply(Knobs(placement={"a": "little0"}, governor={"little": "qos-dvfs"}))
     readings = periods(sim, 3)
     assert big_ghz(readings) == [1.5, 1.0, 0.5]
-    assert [r.freq_hz["little"] / 1e9 for r in readings] == [0.5, 1.0, 1.5]
+    assert [r.freq_hz["little"] / 1e9 for r in readings] == [1.5, 1.5, 1.5]
+
+
+def test_qos_dvfs_does_not_judge_a_core_by_the_rate_on_another() -> None:
+    """2e9 on the fast core says nothing about the slow one, which is asked a period later."""
+    sim = governed(TINY, big="performance", little="performance")
+    sim.submit(application(program(cycles=1.0), target_ips=0.45e9), "big0", name="a")
+    sim.advance(PERIOD_S)
+    sim.apply(Knobs(placement={"a": "little0"}, governor={"little": "qos-dvfs"}))
+    assert [r.freq_hz["little"] / 1e9 for r in periods(sim, 3)] == [1.5, 1.0, 1.0]
 
 
 # -- trips -------------------------------------------------------------------------------------
@@ -316,7 +325,8 @@ def test_a_hand_on_the_fan_overrides_its_trips() -> None:
 
 
 def test_the_board_goes_off_when_far_too_hot_and_cools() -> None:
-    sim = heated(trip("shutdown", 41.0))
+    sim = heated(trip("shutdown", 41.0), trip("fan", 35.0, fan_level=1, hysteresis_k=1.0))
+    sim.apply(Knobs(governor={"big": "ondemand"}))
     while not sim.done:
         reading = sim.advance(PERIOD_S).last
     off_s = reading.t_s
@@ -326,6 +336,7 @@ def test_the_board_goes_off_when_far_too_hot_and_cools() -> None:
     assert later.t_s == pytest.approx(off_s + 500.0)
     assert later.energy_j == energy_j
     assert set(later.busy.values()) == {0.0}
+    assert (later.freq_hz, later.fan) == (reading.freq_hz, reading.fan)
     assert {job.rate for job in later.jobs.values()} == {0.0}
     assert later.temps_c["cpu"] == pytest.approx(25.0, abs=1.0)
     assert 25.0 < (sim.kpis()["mean_temp_c"] or 0.0) < 41.0
