@@ -1,5 +1,6 @@
 """What all environments have in common: a board, a scenario, an episode, `info`, KPIs."""
 
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
@@ -20,7 +21,7 @@ from hw_models.naming import unknown
 Observation = NDArray[np.float32]
 
 
-class BoardEnv(gym.Env[Observation, Any]):
+class BoardEnv(gym.Env[Observation, Any], ABC):
     """One board under one scenario; a task says what is seen, decided and rewarded.
 
     Subclasses are final. They set the spaces in `_build` and implement `_act_and_run`.
@@ -57,20 +58,20 @@ class BoardEnv(gym.Env[Observation, Any]):
         self._block = np.zeros(block_size(self.sim))
         self._build()
 
+    @abstractmethod
     def _build(self) -> None:
         """Set spaces and whatever the task needs of the board."""
-        raise NotImplementedError
 
     def _begin(self) -> None:
         """Prepare an episode after the simulator was reset."""
 
+    @abstractmethod
     def _act_and_run(self, action: Any, end_ns: int) -> float:
         """Act, run to end_ns, fill self._obs and self._block; the reward."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _look(self) -> None:
         """Fill self._obs and self._block as they are now."""
-        raise NotImplementedError
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None

@@ -226,6 +226,7 @@ def core_count(b: Any) -> int:
 def look(s: Any, b: Any, n: int, slots: int, obs: Any, block: Any) -> float:
     """Fill the observation, `info` and both reward terms since the last mark; the reward."""
     fill_block(s, b, block)
+    obs[:] = 0.0
     hot_c = hottest_c(s, b)
     block[REWARD_A] = -(hot_c - REFERENCE_C) / TEMP_SCALE_K
     block[REWARD_B] = -QOS_WEIGHT * block[QOS]
@@ -238,8 +239,6 @@ def look(s: Any, b: Any, n: int, slots: int, obs: Any, block: Any) -> float:
         obs[k] = min(1.0, s.busy[c])
         k += 1
     for j in range(slots):
-        for i in range(PER_SLOT + n):
-            obs[k + i] = 0.0
         if s.job_serial[j] > 0 and s.job_unit[j] >= 0:
             target = s.job_target[j]
             ratio = s.job_rate[j] / target if target > 0.0 else 1.0

@@ -1,6 +1,5 @@
 """edgetwin/Training-v0: GPU clock and batch size of a training job under a power cap."""
 
-from pathlib import Path
 from typing import Any, ClassVar, final
 
 import numpy as np
@@ -19,7 +18,6 @@ from edgetwin.kernel import request_level
 from edgetwin.scenario import Scenario
 from edgetwin.simulator.jobs import change_batch
 from edgetwin.tasks import TASKS, Task
-from hw_models.board import Board
 from hw_models.compiled import jit
 from hw_models.jobs import TrainingJob
 from hw_models.lowering import GOVERNORS
@@ -85,23 +83,6 @@ class TrainingEnv(BoardEnv):
 
     task: ClassVar[Task] = TASKS["training"]
     reward_names: ClassVar[tuple[str, str]] = ("reward_progress", "reward_cap")
-
-    def __init__(
-        self,
-        *,
-        board: str | Path | Board | None = None,
-        scenario: str | Path | Scenario | None = None,
-        step_s: float | None = None,
-        backend: str = "sim",
-        render_mode: str | None = None,
-    ) -> None:
-        super().__init__(
-            board=board,
-            scenario=scenario,
-            step_s=step_s,
-            backend=backend,
-            render_mode=render_mode,
-        )
 
     def _build(self) -> None:
         self._job = self._training_job(self.scenario)
