@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.foundation.figures import Figure, row
 from benchmarks.foundation.job_sets import random_job_set, run_both, without_leakage
 from benchmarks.foundation.plain_heat import PlainHeat
 from benchmarks.foundation.workload import BOARD, drawn_j, eight_applications, simulator, temps_of
+from benchmarks.frame.figures import Figure, row
 from edgetwin.kernel.heat import flush_heat
 from edgetwin.simulator import Simulator
 from hw_models import load_board

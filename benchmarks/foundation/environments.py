@@ -7,8 +7,8 @@ from typing import Any, final
 
 import gymnasium as gym
 
-from benchmarks.foundation.figures import Figure, row
-from benchmarks.foundation.side_by_side import median_ratio, side_by_side
+from benchmarks.frame.figures import Figure, row
+from benchmarks.frame.side_by_side import median_ratio, side_by_side
 from edgetwin import register_envs
 
 INFO_KEYS = (

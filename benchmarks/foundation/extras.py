@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.foundation.children import run_python
-from benchmarks.foundation.figures import Figure, row
-from benchmarks.foundation.side_by_side import timed_s
 from benchmarks.foundation.workload import CORES, drawn_j, eight_applications, simulator
+from benchmarks.frame.children import run_python
+from benchmarks.frame.figures import Figure, row
+from benchmarks.frame.side_by_side import timed_s
 from hw_models import Knobs
 
 BRANCHES = 10_000

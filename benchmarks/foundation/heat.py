@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.foundation.figures import Figure, row
 from benchmarks.foundation.plain import PlainBoard
 from benchmarks.foundation.plain_heat import ATOL, RTOL, PlainHeat
+from benchmarks.frame.figures import Figure, row
 from hw_models import Board, board_names, load_board
 from hw_models.thermal import Network, exponentials, heat_inputs, heat_step, leakage_law
 

@@ -4,9 +4,9 @@ import json
 from statistics import median
 from typing import Any
 
-from benchmarks.foundation.children import run_python, run_tests
-from benchmarks.foundation.figures import Figure, row
-from benchmarks.foundation.side_by_side import median_ratio, side_by_side
+from benchmarks.frame.children import run_python, run_tests
+from benchmarks.frame.figures import Figure, row
+from benchmarks.frame.side_by_side import median_ratio, side_by_side
 
 HEAVY = ("torch", "scipy.optimize", "pyarrow", "typer", "rich", "joblib")
 PEERS = "numpy, numba, pydantic, simpy, gymnasium"

@@ -6,10 +6,8 @@ from typing import Any, final
 
 import numpy as np
 
-from benchmarks.foundation.figures import Figure, row
 from benchmarks.foundation.job_sets import levels_of
 from benchmarks.foundation.naive import NaiveBoard
-from benchmarks.foundation.side_by_side import Contest, median_ratio, side_by_side, timed_s
 from benchmarks.foundation.workload import (
     BOARD,
     Workload,
@@ -19,6 +17,8 @@ from benchmarks.foundation.workload import (
     simulator,
     temps_of,
 )
+from benchmarks.frame.figures import Figure, row
+from benchmarks.frame.side_by_side import Contest, median_ratio, side_by_side, timed_s
 from edgetwin.simulator import Simulator
 from hw_models import load_board
 

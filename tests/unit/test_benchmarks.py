@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.foundation import __main__ as command
-from benchmarks.foundation import extras, study
-from benchmarks.foundation.figures import Figure, absent, row
+from benchmarks.foundation import study
 from benchmarks.foundation.job_sets import levels_of, random_job_set, run_both, without_leakage
 from benchmarks.foundation.naive import NaiveBoard
-from benchmarks.foundation.side_by_side import median_ratio, side_by_side
 from benchmarks.foundation.workload import drawn_j, eight_applications, simulator, temps_of
+from benchmarks.frame import command
+from benchmarks.frame.figures import Figure, absent, row
+from benchmarks.frame.side_by_side import median_ratio, side_by_side
+from benchmarks.frame.study import Study, outcome
 
 LINES_OF_THE_TABLE = [
     "thermal_step", "energy", "linear_part", "against_polling", "coasting", "environment",
@@ -34,8 +35,7 @@ def fake_rows(monkeypatch: pytest.MonkeyPatch) -> Table:
         "slow": ("a slow row", lambda quick: row({"s": Figure(value=3.0, bar=2.0)}, n=1)),
         "missing": ("no such package", lambda quick: absent("not here")),
     }
-    monkeypatch.setattr(study, "ROWS", rows)
-    monkeypatch.setattr(extras, "MORE", {})
+    monkeypatch.setattr(study, "STUDY", Study(name="foundation", rows=rows))
     return rows
 
 
@@ -45,7 +45,8 @@ def test_every_line_of_the_table_has_its_row() -> None:
 
 def test_readme_lists_every_row() -> None:
     readme = Path(study.__file__).parents[1] / "README.md"
-    assert re.findall(r"^\| `(\w+)` \|", readme.read_text("utf-8"), re.M) == LINES_OF_THE_TABLE
+    section = readme.read_text("utf-8").split("## The foundation")[1].split("\n## ")[0]
+    assert re.findall(r"^\| `(\w+)` \|", section, re.M) == LINES_OF_THE_TABLE
 
 
 def test_polling_model_and_twin_do_the_same_work() -> None:
@@ -75,7 +76,7 @@ def test_reference_and_twin_agree_on_joules_and_completions() -> None:
 def test_json_is_one_object_with_value_bar_and_ok(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    assert command.main(["--json", "--out", str(tmp_path)]) == 0
+    assert command.run_command("foundation", ["--json", "--out", str(tmp_path)]) == 0
     printed = json.loads(capsys.readouterr().out)
     assert {name: found["ok"] for name, found in printed["bars"].items()} == {
         "fast": True,
@@ -89,31 +90,31 @@ def test_json_is_one_object_with_value_bar_and_ok(
 
 @pytest.mark.usefixtures("fake_rows")
 def test_table_names_every_row_and_its_verdict(capsys: pytest.CaptureFixture[str]) -> None:
-    assert command.main([]) == 0
+    assert command.run_command("foundation", []) == 0
     shown = capsys.readouterr().out
     for text in ("a fast row", "holds", "a slow row", "falls short", "not here", "not measured"):
         assert text in shown
 
 
 def test_strict_fails_only_when_a_measured_row_falls_short(fake_rows: Table) -> None:
-    assert command.main(["--json", "--strict"]) == 1
+    assert command.run_command("foundation", ["--json", "--strict"]) == 1
     del fake_rows["slow"]
-    assert command.main(["--json", "--strict"]) == 0
+    assert command.run_command("foundation", ["--json", "--strict"]) == 0
 
 
 def test_a_row_that_breaks_down_falls_short_with_its_reason() -> None:
     def breaks(quick: bool) -> dict[str, Any]:
         raise RuntimeError("twin and reference disagree")
 
-    assert study.outcome(breaks, True)["ok"] is False
-    assert "disagree" in study.outcome(breaks, True)["reason"]
+    assert outcome(breaks, True)["ok"] is False
+    assert "disagree" in outcome(breaks, True)["reason"]
 
 
 def test_a_row_without_its_package_is_not_measured() -> None:
     def lacks(quick: bool) -> dict[str, Any]:
         raise ImportError("No module named 'x'")
 
-    assert study.outcome(lacks, True)["ok"] is None
+    assert outcome(lacks, True)["ok"] is None
 
 
 def test_a_row_holds_only_if_all_its_figures_do() -> None:

@@ -1,0 +1,92 @@
+"""A study: one row per line of a table of promises, and some more."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, final
+
+import numba
+import numpy as np
+
+from benchmarks.frame.figures import absent, failed
+from edgetwin.progress import Progress
+
+Measure = Callable[[bool], dict[str, Any]]
+Rows = Mapping[str, tuple[str, Measure]]
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Study:
+    """Rows by name, each a title and what measures it (given `quick`); `more` is not judged."""
+
+    name: str
+    rows: Rows
+    more: Rows = field(default_factory=dict)
+
+    def run(self, quick: bool) -> dict[str, Any]:
+        """{"bars": rows of the table, "more": further rows, "quick", "versions"}."""
+        with Progress(self.name, len(self.rows) + len(self.more)) as progress:
+            bars = measure_all(self.rows, quick, progress)
+            more = measure_all(self.more, quick, progress)
+        versions = {"numpy": np.__version__, "numba": numba.__version__}
+        return {
+            "study": self.name, "quick": quick, "bars": bars, "more": more, "versions": versions,
+        }  # fmt: skip
+
+
+def measure_all(rows: Rows, quick: bool, progress: Progress) -> dict[str, dict[str, Any]]:
+    """Every row, whatever becomes of the others."""
+    found = {}
+    for name, (title, measure) in rows.items():
+        start_s = time.perf_counter()
+        found[name] = {"title": title} | outcome(measure, quick)
+        found[name]["took_s"] = time.perf_counter() - start_s
+        progress.advance()
+    return found
+
+
+def outcome(measure: Measure, quick: bool) -> dict[str, Any]:
+    """A row as measured; ok is null where a package is missing and False where it broke down."""
+    try:
+        return measure(quick)
+    except ImportError as e:
+        return absent(f"{e}; install it to measure this row.")
+    except Exception as e:
+        return failed(f"{type(e).__name__}: {e}")
+
+
+def falls_short(study: Mapping[str, Any]) -> list[str]:
+    """Names of the rows of the table that are measured and do not hold."""
+    return [name for name, found in study["bars"].items() if found["ok"] is False]
+
+
+def cells(study: Mapping[str, Any]) -> list[list[str | float | None]]:
+    """Rows of the printed table: what, figure, value, bar, verdict."""
+    return [
+        cell
+        for found in (*study["bars"].values(), *study["more"].values())
+        for cell in _cells(found)
+    ]
+
+
+def _cells(found: Mapping[str, Any]) -> list[list[str | float | None]]:
+    verdict = {True: "holds", False: "falls short", None: "not measured"}[found["ok"]]
+    if found["value"] is None:
+        return [[found["title"], found["reason"], None, "", verdict]]
+    by_name = {
+        key: found[key] if isinstance(found["value"], dict) else {"": found[key]}
+        for key in ("value", "bar", "sense")
+    }
+    lines: list[list[str | float | None]] = [
+        [
+            "",
+            name.replace("_", " "),
+            value,
+            f"{by_name['sense'][name]} {by_name['bar'][name]:.4g}",
+            "",
+        ]
+        for name, value in by_name["value"].items()
+    ]
+    lines[0][0], lines[0][4] = found["title"], verdict
+    return lines
