@@ -1,0 +1,77 @@
+"""The event loop of many boards: each goes from its own event to its next, all at the same time.
+
+What happens at one instant happens in the order of edgetwin/kernel/loop.py. Boards wait for
+nobody: while one is in the middle of a control period another may be seconds ahead. When few are
+left that have not arrived, those alone go on.
+"""
+
+import torch
+from torch import Tensor
+
+from edgetwin.kernel.loop import REACHED, SHUT_DOWN
+from edgetwin.kernel_gpu.boards import Boards
+from edgetwin.kernel_gpu.control import fan_wanted, polled
+from edgetwin.kernel_gpu.fields import Tensors
+from edgetwin.kernel_gpu.phases import RUNNING, Phases
+
+# A batch of fewer boards is not split further: a pass costs the same for one as for so many.
+_FEW = 64
+
+
+def advance(s: Tensors, b: Boards, end_ns: Tensor, f: Phases) -> tuple[Tensors, Tensor]:
+    """Run every board until its end_ns (n,); the state and codes (n,) as the scalar kernel's.
+
+    REACHED, a slot whose job has completed (told again until it is freed) or SHUT_DOWN (once).
+    """
+    slots = b.fixed["slots"]
+    told = (s["job_serial"] > 0) & (s["job_unit"] < 0)
+    slot = torch.where(told, slots, len(slots)).amin(1)
+    code = torch.where(slot < len(slots), slot, RUNNING)
+    s = _run(s | {"code": code, "end_ns": end_ns}, b, f)
+    return {k: v for k, v in s.items() if k not in ("code", "end_ns")}, s["code"]
+
+
+def _run(s: Tensors, b: Boards, f: Phases) -> Tensors:
+    """Pass after pass until no board runs any more."""
+    while True:
+        index = (s["code"] == RUNNING).nonzero()[:, 0]
+        if len(index) == 0:
+            return s
+        if len(index) <= len(s["code"]) // 2 and len(s["code"]) > _FEW:
+            some = _run({k: v[index] for k, v in s.items()}, b.take(index), f)
+            return {k: v.index_copy(0, index, some[k]) for k, v in s.items()}
+        s = _pass(s, b, f)
+
+
+def _pass(s: Tensors, b: Boards, f: Phases) -> Tensors:
+    """One event of every board that runs, and its way to the next."""
+    s = f.due(s, b)
+    runs = s["code"] == RUNNING
+    arrived = runs & (s["t_ns"] >= s["end_ns"])
+    sees = runs & (s["sampled"] * b.period_ns <= s["t_ns"])
+    s = _fresh(s, b, f, arrived | sees)
+    if sees.any():
+        s = f.sample(s, b, sees)
+    s = s | {"code": torch.where(arrived, REACHED, s["code"])}
+    begins = runs & ~arrived & (s["tick"] * b.period_ns <= s["t_ns"])
+    if begins.any():
+        s = _begin(s, b, f, begins)
+    runs = s["code"] == RUNNING
+    return f.settle(_fresh(s, b, f, runs), b, runs)
+
+
+def _fresh(s: Tensors, b: Boards, f: Phases, mask: Tensor) -> Tensors:
+    """The inputs of some boards as they are now."""
+    stale = mask & (s["dirty"] != 0)
+    return f.refresh(s, b, stale) if stale.any() else s
+
+
+def _begin(s: Tensors, b: Boards, f: Phases, mask: Tensor) -> Tensors:
+    """A control period of some boards; whoever shuts down stops there."""
+    was_off = s["off"]
+    if b.sizes.fans > 1:
+        level = fan_wanted(s, b)
+        turns = mask & polled(s, b) & (level != s["fan"])
+        s = f.set_fan(s, b, turns, level) if turns.any() else s
+    s = f.control(s, b, mask)
+    return s | {"code": torch.where(s["off"] != was_off, SHUT_DOWN, s["code"])}
