@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from edgetwin import kernel
 from edgetwin.kernel.control import request
-from edgetwin.kernel.state import STATE_DTYPE, node_temps_c
+from edgetwin.kernel.state import STATE_DTYPE, node_temps_c, set_temps
 from edgetwin.kernel_gpu import GpuBatch
 from edgetwin.kernel_gpu.fields import LEFT_OUT
 from edgetwin.simulator.jobs import DemandTable, work_of
@@ -42,7 +42,10 @@ class Completion:
 
 @final
 class Pair:
-    """n boards, the k-th one of boards[k % len(boards)], under the same orders in both kernels."""
+    """n boards, the k-th one of boards[k % len(boards)], under the same orders in both kernels.
+
+    They start at temperatures from 25 to 79 degC.
+    """
 
     def __init__(
         self, boards: Sequence[Board], n: int, jobs: Sequence[Job], *, slots: int = 6, **how: Any
@@ -54,7 +57,7 @@ class Pair:
         found = [[table.find(job) for job in jobs] for table in self.tables]
         self.found = found[0]
         self.jobs, self.slots, self.serial = jobs, slots, 0
-        self.states = [self._initial(k) for k in range(n)]
+        self.states = [self._initial(k, n) for k in range(n)]
         self.ended: tuple[list[Completion], list[Completion]] = ([], [])
         self.batch = GpuBatch(
             np.concatenate([low.record for low in self.low]),
@@ -65,10 +68,11 @@ class Pair:
             **how,
         )
 
-    def _initial(self, k: int) -> Any:
+    def _initial(self, k: int, n: int) -> Any:
         board, low = self.boards[self.which[k]], self.low[self.which[k]]
         state = initial_state(board, low, prepare(board, None, k), k, self.tables[0].rows)
         state["may_coast"] = 0
+        set_temps(state, low, np.full(len(low.nodes), 25.0 + 54.0 * k / max(1, n - 1)))
         return state
 
     def record(self, k: int) -> Any:

@@ -28,7 +28,7 @@ HOT = {
         trip("fan", 52.0, fan_level=2, hysteresis_k=3.0),
         trip("throttle", 58.0, domains=("big", "little"), hysteresis_k=2.0),
         trip("throttle", 66.0, zone="skin", domains=("gpu",), hysteresis_k=2.0),
-        trip("shutdown", 76.0),
+        trip("shutdown", 78.0),
     ],
     "sensors.zones.cpu.noise_k": 0.2,
 }
@@ -132,7 +132,7 @@ def live(
 def test_batch_equals_scalar_kernel_under_random_orders(seed: int, device: str) -> None:
     pair = live([tiny_board(HOT)], made_up(), seed, device, pieces=25)
     states = np.concatenate(pair.states)
-    assert len(pair.ended[0]) > 10
+    assert len(pair.ended[0]) > 5
     for name in ("migrations", "transitions", "throttled_s", "over_cap_s", "heat_out_j", "off"):
         assert np.count_nonzero(states[name]), f"nothing of {name} has happened"
     assert len(np.unique(states["fan"])) > 1
