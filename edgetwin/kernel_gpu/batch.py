@@ -226,7 +226,7 @@ class GpuBatch:
 
     def _full(self, values: Values, dtype: torch.dtype) -> Tensor:
         """One value per board, (n,)."""
-        return torch.as_tensor(values).to(self.device, dtype).expand(len(self))
+        return torch.as_tensor(values).to(self.device, dtype).expand(len(self)).clone()
 
     def _mask(self, boards: Tensor | None) -> Tensor:
         if boards is None:
