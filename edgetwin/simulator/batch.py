@@ -89,19 +89,19 @@ class BatchSimulator:
             draws = (np.random.default_rng([seed, block]) for block in blocks)
             made = [self._sample(self.board, rng) for rng in draws]
         self.boards = [BoardOf(board) for board in made]
-        self._records = np.zeros(len(made), BOARD_DTYPE)
+        self.records = np.zeros(len(made), BOARD_DTYPE)
         for k, one in enumerate(self.boards):
-            self._records[k] = one.lowered.record[0]
-        self._per_board_groups = BLOCK // LANES if self._sample is not None else len(self.floats)
-        self._gather_tables()
+            self.records[k] = one.lowered.record[0]
+        self.groups_per_board = BLOCK // LANES if self._sample is not None else len(self.floats)
+        self.gather_tables()
 
-    def _gather_tables(self) -> None:
+    def gather_tables(self) -> None:
         """Collect the demand rows of all boards, which may have grown."""
         self.tables = np.array([one.table.rows for one in self.boards])
         self.orders = np.array([one.order() for one in self.boards]).reshape(
             len(self.boards), -1, UNITS
         )
-        self._known = sum(map(len, self.boards[0].table.known_rows() and [self.tables]))
+        self._known = len(self.boards[0].table.known_rows())
 
     def board_of(self, i: int) -> Board:
         """The board that board i of the batch is, for a Simulator that shall equal it."""
@@ -134,8 +134,8 @@ class BatchSimulator:
                 self._scenarios[i] = given[i]
         plans = [self._plan(int(i)) for i in chosen]
         entries = [entries_of(plan, self.boards) for plan in plans]
-        if len(self.boards[0].table.rows) != self.tables.shape[1] or any(map(len, entries)):
-            self._gather_tables()
+        if len(self.boards[0].table.known_rows()) != self._known:
+            self.gather_tables()
         self._make_room(max(map(len, entries), default=0))
         keys = keys_of(int(self._seeds[i]) for i in chosen)
         for i, plan, entry, key in zip(chosen, plans, entries, keys, strict=True):
@@ -178,7 +178,7 @@ class BatchSimulator:
             raise ValueError(f"cannot advance by {dt_s} s; give a number from 0 to 1e9.")
         self.rows("end_ns")[:] = self.rows("t_ns") + round(dt_s * 1e9)
         self.run()
-        return self.readings
+        return self.read()
 
     def look(self, which: Any = slice(None)) -> None:
         """Let boards see what happens at this instant, and read their sensors."""
@@ -188,9 +188,10 @@ class BatchSimulator:
         flat[which] = self.whole[:, self.at["t_ns"]].reshape(-1)[which]
         ends[:] = flat.reshape(ends.shape)
         self.run()
+        self.read()
 
     def run(self) -> None:
-        """Run every board until its own end_ns and fill `readings`."""
+        """Run every board until its own end_ns."""
         if self._pool is None:
             self._run(0, len(self.floats))
             return
@@ -202,14 +203,24 @@ class BatchSimulator:
 
     def _run(self, first: int, last: int) -> None:
         run_groups(
-            self.floats, self.whole, self.layout.at, self._records, self.tables, self.orders,
+            self.floats, self.whole, self.layout.at, self.records, self.tables, self.orders,
             self.plans, (self.layout.float_words, self.layout.whole_words), first, last,
-            self._per_board_groups,
+            self.groups_per_board,
         )  # fmt: skip
+
+    def read(self) -> Array:
+        """Fill `readings` with what the sensors say now."""
         read_groups(
-            self.floats, self.whole, self.layout.at, self._records, self._per_board_groups,
-            first, last, self.readings,
+            self.floats, self.whole, self.layout.at, self.records, self.groups_per_board,
+            0, len(self.floats), self.readings,
         )  # fmt: skip
+        return self.readings
+
+    def close(self) -> None:
+        """Let the threads go. Closing twice is fine."""
+        if self._pool is not None:
+            self._pool.shutdown()
+            self._pool = None
 
     # -- what boards do and say --------------------------------------------------------------
 
@@ -234,7 +245,7 @@ class BatchSimulator:
         at = self.at["modes"]
         modes = self.floats[:, at : at + n].transpose(0, 2, 1).reshape(-1, n)[: self.n_boards]
         block = np.array([self._block(i) for i in range(self.n_boards)])
-        back = self._records["from_modes"][block, self.get("fan"), :n, :n]
+        back = self.records["from_modes"][block, self.get("fan"), :n, :n]
         return np.einsum("bij,bj->bi", back, modes.astype(np.float64))
 
     def set_governor(self, domain: str, governor: str) -> None:
