@@ -1,8 +1,7 @@
 """Many boards on one device: the batched kernel as an object, state and parameters as tensors."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from importlib.util import find_spec
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Literal, final
 
@@ -15,11 +14,14 @@ from edgetwin.kernel.state import SLOTS, State
 from edgetwin.kernel_gpu import orders
 from edgetwin.kernel_gpu.boards import boards_of
 from edgetwin.kernel_gpu.control import request
-from edgetwin.kernel_gpu.fields import merged, records_of, slots_in_use, tensors_of
+from edgetwin.kernel_gpu.devices import REAL, checked, fusing_pays
+from edgetwin.kernel_gpu.fields import Tensors, merged, records_of, slots_in_use, tensors_of
 from edgetwin.kernel_gpu.heat import flush_heat, nodes_c, set_fan, zones_c
 from edgetwin.kernel_gpu.inputs import at_level
 from edgetwin.kernel_gpu.loop import advance
 from edgetwin.kernel_gpu.phases import phases
+from edgetwin.kernel_gpu.plans import NO_ENTRY, plan_of, progress_of, slots_for, with_room
+from edgetwin.kernel_gpu.read import energy_j, readings
 from hw_models.lowering import Record
 
 Values = int | float | NDArray[Any] | Tensor
@@ -31,8 +33,6 @@ SETTABLE = frozenset(
         "refused", "trip_forced", "zone_fault",
     }
 )  # fmt: skip
-
-_REAL = {"float64": torch.float64, "float32": torch.float32}
 
 
 @final
@@ -71,15 +71,11 @@ class GpuBatch:
         slots: int = SLOTS,
         compiled: bool | None = None,
     ) -> None:
-        if slots < 1:
-            raise ValueError(f"slots is {slots}; give at least 1 per board.")
-        if dtype not in _REAL:
-            raise ValueError(f"dtype is {dtype!r}; give one of {', '.join(_REAL)}.")
-        self.device = _device(device)
-        self._real = _REAL[dtype]
+        self.device = checked(device, dtype, slots)
+        self._real = REAL[dtype]
         which = np.zeros(len(states), np.int64) if which is None else which
         self._boards = boards_of(records, which, table, slots, self.device, self._real)
-        self._phases = phases(_pays(self.device) if compiled is None else compiled)
+        self._phases = phases(fusing_pays(self.device) if compiled is None else compiled)
         self.load(states)
 
     def __len__(self) -> int:
@@ -88,14 +84,42 @@ class GpuBatch:
     # -- state ----------------------------------------------------------------------------
 
     def load(self, states: State) -> None:
-        """Go on from other state records (n,). ValueError when a job sits in a slot too high."""
-        top = int(slots_in_use(states).max(initial=0))
-        if top > self._boards.sizes.slots:
+        """Go on from other state records (n,), without plans. ValueError when a slot is missing."""
+        self._boards = replace(self._boards, plan={})
+        none = np.zeros((len(states), 1), NO_ENTRY)
+        self._state = self._begun(states, none, np.zeros(len(states), np.int64))
+
+    def begin(
+        self,
+        which: NDArray[np.int64],
+        states: State,
+        entries: NDArray[Any],
+        ends: NDArray[np.int64],
+    ) -> None:
+        """Start boards of these indices (k,) from states (k,) with plans.
+
+        entries (k, room) as the batch kernel's, of which the first ends (k,) count. From then on
+        every board arrives where it is sent: completions are dealt with on the way.
+        """
+        wanted = max(slots_for(entries, ends), int(slots_in_use(states).max(initial=0)))
+        self._state, self._boards = with_room(self._state, self._boards, wanted, entries.shape[1])
+        room = self._boards.plan["t_ns"].shape[1]
+        entries = np.pad(entries, ((0, 0), (0, room - entries.shape[1])))
+        at = torch.from_numpy(np.asarray(which, np.int64)).to(self.device)
+        new, plan = self._begun(states, entries, ends), plan_of(entries, self.device)
+        self._state = {k: v.index_copy(0, at, new[k]) for k, v in self._state.items()}
+        held = {k: v.index_copy(0, at, plan[k]) for k, v in self._boards.plan.items()}
+        self._boards = replace(self._boards, plan=held)
+
+    def _begun(self, states: State, entries: NDArray[Any], ends: NDArray[np.int64]) -> Tensors:
+        sizes, top = self._boards.sizes, int(slots_in_use(states).max(initial=0))
+        if top > sizes.slots:
             raise ValueError(
-                f"a board has a job in slot {top - 1}; this batch has {self._boards.sizes.slots} "
-                "slots per board, give slots= at least as many."
+                f"a board has a job in slot {top - 1}; this batch has {sizes.slots} slots per "
+                "board, give slots= at least as many."
             )
-        self._state = tensors_of(states, self._boards.sizes, self.device, self._real)
+        held = tensors_of(states, sizes, self.device, self._real)
+        return held | progress_of(entries, ends, sizes.slots, self.device)
 
     def states(self) -> State:
         """The state records (n,), from which the scalar kernel can go on."""
@@ -124,8 +148,11 @@ class GpuBatch:
 
     def energy_j(self) -> Tensor:
         """Energy drawn since reset, losses of regulators included, (n,)."""
-        drawn: Tensor = self._state["energy_j"].sum(1) * self._boards.own["drawn_per_w"]
-        return drawn
+        return energy_j(self._state, self._boards)
+
+    def readings(self) -> Tensor:
+        """What the sensors say now, (n, columns), in the columns of `BatchSimulator.readings`."""
+        return readings(self._state, self._boards)
 
     # -- time -----------------------------------------------------------------------------
 
@@ -149,15 +176,20 @@ class GpuBatch:
             found.append(torch.stack([index, slot[index], serial, s["t_ns"][index]]))
             self.free_job(slot, boards=done)
         rows = torch.cat(found, 1).cpu().numpy() if found else np.zeros((4, 0), np.int64)
-        order = np.lexsort((rows[1], rows[0], rows[3]))
-        board, slot_of, serials, t_ns = rows[:, order]
+        board, slot_of, serials, t_ns = rows[:, np.lexsort((rows[1], rows[0], rows[3]))]
         return Ended(board=board, slot=slot_of, serial=serials, t_ns=t_ns)
 
     # -- orders ---------------------------------------------------------------------------
 
-    def set_table(self, table: NDArray[np.float64]) -> None:
-        """Demand rows (records, rows, 1 + 8 * kinds) in place of those before; rows only grow."""
+    def set_table(self, table: NDArray[np.float64], units: NDArray[np.int64] | None = None) -> None:
+        """Demand rows (records, rows, 1 + 8 * kinds) in place of those before; rows only grow.
+
+        units (records, rows, most), for plans: by row those that can run it, fastest first, then -1.
+        """
         self._boards = self._boards.with_table(table)
+        if units is not None:
+            few = np.ascontiguousarray(units[:, :, : self._boards.sizes.units])
+            self._boards = replace(self._boards, orders=torch.from_numpy(few).to(self.device))
 
     def start_job(
         self,
@@ -219,9 +251,8 @@ class GpuBatch:
         held = self._state[name]
         new = self._full(values, held.dtype)
         if at is not None:
-            new = torch.where(
-                torch.arange(held.shape[1], device=self.device) == at, new[:, None], held
-            )
+            here = torch.arange(held.shape[1], device=self.device) == at
+            new = torch.where(here, new[:, None], held)
         self._state = merged(self._state, self._mask(boards), {name: new})
 
     def _full(self, values: Values, dtype: torch.dtype) -> Tensor:
@@ -232,18 +263,3 @@ class GpuBatch:
         if boards is None:
             return torch.ones(len(self), dtype=torch.bool, device=self.device)
         return boards.to(self.device)
-
-
-def _device(name: str) -> torch.device:
-    device = torch.device(name)
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise ValueError(
-            f"device is {name!r}, but torch {torch.__version__} sees no GPU; give device='cpu' or "
-            "install torch with CUDA."
-        )
-    return device
-
-
-def _pays(device: torch.device) -> bool:
-    """Fusing kernels saves what launching them costs, on a GPU, where Triton is installed."""
-    return device.type == "cuda" and find_spec("triton") is not None

@@ -49,8 +49,9 @@ class Boards:
 
     own: tensors with first dimension 1 (one board for all) or n; fixed: what all share; networks:
     thermal matrices with first dimension records * fans, to be multiplied by a row from the left;
-    work (records, rows) and body (records, rows * kinds, 8) the demand rows. The whole numbers
-    are those of BOARD_DTYPE; shared lists (domain, part).
+    work (records, rows) and body (records, rows * kinds, 8) the demand rows; orders (records,
+    rows, units) units by demand row, fastest first, and plan (n, entries) each, where boards have
+    plans. The whole numbers are those of BOARD_DTYPE; shared lists (domain, part).
     """
 
     sizes: Sizes
@@ -66,11 +67,13 @@ class Boards:
     networks: Tensors
     work: Tensor
     body: Tensor
+    orders: Tensor
+    plan: Tensors
 
     def take(self, index: Tensor) -> "Boards":
         """The parameters of some of the boards."""
         own = {k: v[index] if len(v) > 1 else v for k, v in self.own.items()}
-        return replace(self, own=own)
+        return replace(self, own=own, plan={k: v[index] for k, v in self.plan.items()})
 
     def with_table(self, table: NDArray[np.float64]) -> "Boards":
         """The same boards with demand rows (records, rows, 1 + 8 * kinds)."""
@@ -126,6 +129,8 @@ def boards_of(
         networks=networks | {"out_w_per_k": out_w_per_k},
         work=torch.zeros(0, device=device),
         body=torch.zeros(0, device=device),
+        orders=torch.zeros(0, dtype=torch.int64, device=device),
+        plan={},
     ).with_table(table)
 
 

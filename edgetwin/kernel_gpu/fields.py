@@ -51,7 +51,7 @@ COUNTERS = frozenset(
 
 
 # What the scalar records hold where a board has nothing.
-_UNUSED = {
+UNUSED = {
     "job_unit": -1, "job_event_ns": NEVER, "switch_ns": NEVER, "ceiling": -1, "trip_cap": -1,
     "peak_c": -np.inf,
 }  # fmt: skip
@@ -93,7 +93,7 @@ def records_of(s: Tensors) -> State:
     It looks at every sensor and trip once more before it jumps over a quiet stretch.
     """
     states = np.zeros(len(s["t_ns"]), STATE_DTYPE)
-    for name, value in _UNUSED.items():
+    for name, value in UNUSED.items():
         states[name] = value
     for fields in FIELDS.values():
         for name in fields:

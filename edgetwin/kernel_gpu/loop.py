@@ -22,11 +22,15 @@ def advance(s: Tensors, b: Boards, end_ns: Tensor, f: Phases) -> tuple[Tensors, 
     """Run every board until its end_ns (n,); the state and codes (n,) as the scalar kernel's.
 
     REACHED, a slot whose job has completed (told again until it is freed) or SHUT_DOWN (once).
+    Boards with plans always arrive: what their plans say for end_ns has happened then, and those
+    whose end_ns has passed are left alone.
     """
     slots = b.fixed["slots"]
     told = (s["job_serial"] > 0) & (s["job_unit"] < 0)
     slot = torch.where(told, slots, len(slots)).amin(1)
     code = torch.where(slot < len(slots), slot, RUNNING)
+    if b.plan:
+        code = torch.where(s["t_ns"] > end_ns, REACHED, RUNNING)
     s = _run(s | {"code": code, "end_ns": end_ns}, b, f)
     return {k: v for k, v in s.items() if k not in ("code", "end_ns")}, s["code"]
 
@@ -52,19 +56,29 @@ def _run(s: Tensors, b: Boards, f: Phases) -> Tensors:
 
 def _pass(s: Tensors, b: Boards, f: Phases) -> Tensors:
     """One event of every board that runs, and its way to the next."""
-    s = f.due(s, b)
+    s = _due(s, b, f)
     runs = s["code"] == RUNNING
-    arrived = runs & (s["t_ns"] >= s["end_ns"])
     sees = runs & (s["sampled"] * b.period_ns <= s["t_ns"])
-    s = _fresh(s, b, f, arrived | sees)
     if sees.any():
-        s = f.sample(s, b, sees)
-    s = s | {"code": torch.where(arrived, REACHED, s["code"])}
+        s = f.sample(_fresh(s, b, f, sees), b, sees)
+    while (due := runs & (s["event_ns"] <= s["t_ns"])).any():
+        s = f.happen(s, b, due)
+    arrived = runs & (s["t_ns"] >= s["end_ns"])
     begins = runs & ~arrived & (s["tick"] * b.period_ns <= s["t_ns"])
     if begins.any():
         s = _begin(s, b, f, begins)
-    runs = s["code"] == RUNNING
-    return f.settle(_fresh(s, b, f, runs), b, runs)
+    s = _fresh(s, b, f, runs & (s["code"] == RUNNING))
+    s = s | {"code": torch.where(arrived, REACHED, s["code"])}
+    return f.settle(s, b, s["code"] == RUNNING)
+
+
+def _due(s: Tensors, b: Boards, f: Phases) -> Tensors:
+    """What is due on boards that run; boards with plans deal with completions themselves."""
+    s = f.due(s, b)
+    while b.plan and (done := s["code"] >= 0).any():
+        s = f.end_job(s, b, done, s["code"].clamp(min=0))
+        s = f.due(s | {"code": torch.where(done, RUNNING, s["code"])}, b)
+    return s
 
 
 def _fresh(s: Tensors, b: Boards, f: Phases, mask: Tensor) -> Tensors:
@@ -81,4 +95,6 @@ def _begin(s: Tensors, b: Boards, f: Phases, mask: Tensor) -> Tensors:
         turns = mask & polled(s, b) & (level != s["fan"])
         s = f.set_fan(s, b, turns, level) if turns.any() else s
     s = f.control(s, b, mask)
+    if b.plan:
+        return s
     return s | {"code": torch.where(s["off"] != was_off, SHUT_DOWN, s["code"])}

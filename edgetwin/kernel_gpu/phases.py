@@ -17,6 +17,7 @@ from edgetwin.kernel_gpu.control import control
 from edgetwin.kernel_gpu.fields import Tensors, in_seconds, merged
 from edgetwin.kernel_gpu.heat import heat_step, set_fan, zones_c
 from edgetwin.kernel_gpu.inputs import refresh
+from edgetwin.kernel_gpu.plans import end_job, happen
 from edgetwin.kernel_gpu.sensors import sample
 
 # The code of a board that has not arrived, completed a job or shut down.
@@ -56,7 +57,8 @@ def due(s: Tensors, b: Boards) -> Tensors:
 def settle(s: Tensors, b: Boards, mask: Tensor) -> Tensors:
     """Let time pass on some boards to their next events: heat, energy, progress, counters."""
     next_ns = torch.cat([s["switch_ns"], s["job_event_ns"]], 1).amin(1)
-    next_ns = torch.minimum(torch.minimum(next_ns, s["end_ns"]), s["tick"] * b.period_ns)
+    for other_ns in (s["event_ns"], s["end_ns"], s["tick"] * b.period_ns):
+        next_ns = torch.minimum(next_ns, other_ns)
     dt_s = in_seconds(next_ns - s["t_ns"])
     new = heat_step(s, b, dt_s.to(s["modes"].dtype))
     mean_w = (new["energy_j"] - s["energy_j"]).sum(1) / dt_s
@@ -105,6 +107,8 @@ class Phases:
     due: Callable[[Tensors, Boards], Tensors] = due
     refresh: Callable[[Tensors, Boards, Tensor], Tensors] = refresh
     sample: Callable[[Tensors, Boards, Tensor], Tensors] = sample
+    happen: Callable[[Tensors, Boards, Tensor], Tensors] = happen
+    end_job: Callable[[Tensors, Boards, Tensor, Tensor], Tensors] = end_job
     set_fan: Callable[[Tensors, Boards, Tensor, Tensor], Tensors] = set_fan
     control: Callable[[Tensors, Boards, Tensor], Tensors] = control
     settle: Callable[[Tensors, Boards, Tensor], Tensors] = settle
