@@ -184,7 +184,7 @@ class GpuBatch:
     def set_table(self, table: NDArray[np.float64], units: NDArray[np.int64] | None = None) -> None:
         """Demand rows (records, rows, 1 + 8 * kinds) in place of those before; rows only grow.
 
-        units (records, rows, most), for plans: by row those that can run it, fastest first, then -1.
+        units (records, rows, most), for plans: those that can run a row, fastest first, then -1.
         """
         self._boards = self._boards.with_table(table)
         if units is not None:

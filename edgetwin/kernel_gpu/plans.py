@@ -56,7 +56,7 @@ def progress_of(
 
 
 def plan_of(entries: NDArray[Any], device: torch.device) -> Tensors:
-    """The entries (n, k) of PLAN_DTYPE that plans never change, a tensor for each of their fields."""
+    """What never changes of the entries (n, k) of PLAN_DTYPE, a tensor for each field."""
     names = ("t_ns", "first", "rows", "where", "kind")
     whole = {name: entries[name].astype(np.int64) for name in names}
     real = {name: entries[name].astype(np.float64) for name in ("value", "target")}

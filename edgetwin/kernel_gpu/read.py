@@ -1,4 +1,4 @@
-"""What the sensors of many boards say, as rows of numbers on the device: batch_read.py on tensors."""
+"""What the sensors of many boards say, as rows of numbers: batch_read.py on tensors."""
 
 import torch
 from torch import Tensor

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +20,13 @@ from edgetwin.simulator.batch_plan import (
     first_event_ns,
     keys_of,
 )
+from edgetwin.simulator.on_device import MIRRORED, begin_on_device, on_device, run_on_device
 from edgetwin.simulator.plan import prepare
 from hw_models.board import Board
 from hw_models.lowering import BOARD_DTYPE, GOVERNORS, UNITS
+
+if TYPE_CHECKING:
+    from edgetwin.kernel_gpu import GpuBatch
 
 Array = NDArray[np.float64]
 Sample = Callable[[Board, np.random.Generator], Board]
@@ -36,7 +40,9 @@ class BatchSimulator:
     seeds: one for every board, or a number: board i then has seeds + i. sample(board, rng) draws
     the board of every block of 32 from (seeds[0], block); without it all are `board`. dtype
     float32 takes half the memory traffic and lets a level flip at a threshold. threads share the
-    boards between them. With coast=False quiet stretches are stepped period by period.
+    boards between them. With coast=False quiet stretches are stepped period by period, and so they
+    always are with a device of torch ("cuda", "cuda:1", "cpu"), which takes the place of the
+    compiled kernel and of threads; `gpu` then has the state as tensors.
     """
 
     def __init__(
@@ -50,6 +56,7 @@ class BatchSimulator:
         dtype: type[np.float64] | type[np.float32] = np.float64,
         threads: int = 1,
         coast: bool = True,
+        device: str | None = None,
     ) -> None:
         if n_boards < 1 or threads < 1:
             raise ValueError(f"{n_boards} boards on {threads} threads; give 1 or more of each.")
@@ -70,6 +77,7 @@ class BatchSimulator:
         self.coast = coast
         self.threads = threads
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
+        self._device = device
         self._scenarios = self._per_board(scenario)
         self._seeds = self._all_seeds(seeds)
         self._sample = sample
@@ -93,6 +101,7 @@ class BatchSimulator:
         for k, one in enumerate(self.boards):
             self.records[k] = one.lowered.record[0]
         self.groups_per_board = BLOCK // LANES if self._sample is not None else len(self.floats)
+        self.gpu: GpuBatch | None = None
         self.gather_tables()
 
     def gather_tables(self) -> None:
@@ -102,6 +111,8 @@ class BatchSimulator:
             len(self.boards), -1, UNITS
         )
         self._known = len(self.boards[0].table.known_rows())
+        if self.gpu is not None:
+            self.gpu.set_table(self.tables, self.orders)
 
     def board_of(self, i: int) -> Board:
         """The board that board i of the batch is, for a Simulator that shall equal it."""
@@ -140,6 +151,9 @@ class BatchSimulator:
         keys = keys_of(int(self._seeds[i]) for i in chosen)
         for i, plan, entry, key in zip(chosen, plans, entries, keys, strict=True):
             self._begin(int(i), plan, entry, key)
+        if self._device is not None:
+            self.gpu = self.gpu or on_device(self, self._device)
+            begin_on_device(self, self.gpu, chosen)
         self.look(chosen)
 
     def _begin(self, i: int, plan: Plan, entries: NDArray[Any], key: Any) -> None:
@@ -192,6 +206,9 @@ class BatchSimulator:
 
     def run(self) -> None:
         """Run every board until its own end_ns."""
+        if self.gpu is not None:
+            run_on_device(self, self.gpu)
+            return
         if self._pool is None:
             self._run(0, len(self.floats))
             return
@@ -210,6 +227,9 @@ class BatchSimulator:
 
     def read(self) -> Array:
         """Fill `readings` with what the sensors say now."""
+        if self.gpu is not None:
+            self.readings[:] = self.gpu.readings().cpu().numpy()
+            return self.readings
         read_groups(
             self.floats, self.whole, self.layout.at, self.records, self.groups_per_board,
             0, len(self.floats), self.readings,
@@ -225,7 +245,12 @@ class BatchSimulator:
     # -- what boards do and say --------------------------------------------------------------
 
     def rows(self, name: str, index: int = 0) -> NDArray[Any]:
-        """A number of the state of every board as a view (groups, LANES), board by board."""
+        """A number of the state of every board as a view (groups, LANES), board by board.
+
+        ValueError for what lives on a device: `get` has a copy of it.
+        """
+        if self.gpu is not None and name not in MIRRORED:
+            raise ValueError(f"{name} is on {self.gpu.device}; read it by get({name!r}).")
         kind = self.floats if self.is_float(name) else self.whole
         return kind[:, self.at[name] + index]
 
@@ -237,10 +262,15 @@ class BatchSimulator:
 
     def get(self, name: str, index: int = 0) -> NDArray[Any]:
         """A copy of a number of the state, (n_boards,)."""
+        if self.gpu is not None and name in self.gpu.tensors:
+            held = self.gpu.tensors[name].cpu().numpy()
+            return held if held.ndim == 1 else held[:, index]
         return self.rows(name, index).reshape(-1)[: self.n_boards]
 
     def node_temps_c(self) -> Array:
         """True temperatures (n_boards, n_nodes): for oracles and reports, not for policies."""
+        if self.gpu is not None:
+            return self.gpu.nodes_c().cpu().numpy().astype(np.float64)
         n = len(self.lowered.nodes)
         at = self.at["modes"]
         modes = self.floats[:, at : at + n].transpose(0, 2, 1).reshape(-1, n)[: self.n_boards]
@@ -251,6 +281,10 @@ class BatchSimulator:
     def set_governor(self, domain: str, governor: str) -> None:
         """Give a clock domain of every board to a governor; see `Simulator.apply`."""
         d = self.lowered.domains.index(domain)
+        if self.gpu is not None:
+            self.gpu.set_field("governor", GOVERNORS.index(governor), at=d)
+            self.gpu.set_field("fixed", self.gpu.tensors["target"][:, d], at=d)
+            return
         self.rows("governor", d)[:] = GOVERNORS.index(governor)
         self.rows("fixed", d)[:] = self.rows("target", d)
         self.rows("steady")[:] = 0

@@ -1,0 +1,67 @@
+"""The way of a batch's boards to a device of torch, where their physics runs, and back."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgetwin.kernel.lanes import LANES
+from edgetwin.kernel.state import STATE_DTYPE, State
+
+if TYPE_CHECKING:
+    from edgetwin.kernel_gpu import GpuBatch
+    from edgetwin.simulator.batch import BatchSimulator
+
+# What stays up to date on the host, too.
+MIRRORED = ("t_ns", "end_ns")
+
+
+def on_device(batch: "BatchSimulator", device: str) -> "GpuBatch":
+    """All boards of a batch on a device, where they stand, without their plans.
+
+    ImportError without torch, ValueError for a device that is not there.
+    """
+    try:
+        from edgetwin.kernel_gpu import GpuBatch
+    except ImportError as e:
+        raise ImportError(
+            f"device is {device!r}, which needs torch ({e}): pip install torch."
+        ) from e
+    n = batch.n_boards
+    made = GpuBatch(
+        batch.records,
+        states_of(batch, np.arange(n)),
+        batch.tables,
+        which=np.arange(n) // (batch.groups_per_board * LANES),
+        device=device,
+        dtype="float32" if batch.floats.dtype == np.float32 else "float64",
+        slots=1,
+    )
+    made.set_table(batch.tables, batch.orders)
+    return made
+
+
+def states_of(batch: "BatchSimulator", which: NDArray[np.int64]) -> State:
+    """The scalar states (k,) of boards of a batch as its blocks hold them."""
+    states = np.zeros(len(which), STATE_DTYPE)
+    words = batch.layout.whole_words
+    group, lane = np.divmod(which, LANES)
+    real, whole = (states.view(kind).reshape(len(which), -1) for kind in (np.float64, np.int64))
+    real[:, batch.layout.float_words] = batch.floats[group, :, lane]
+    known = words >= 0
+    whole[:, words[known]] = batch.whole[group, :, lane][:, known]
+    return states
+
+
+def begin_on_device(batch: "BatchSimulator", gpu: "GpuBatch", which: NDArray[np.int64]) -> None:
+    """Send boards that have just been put at the start of their plans."""
+    ends = batch.whole[:, batch.at["event_end"]].reshape(-1)[which]
+    gpu.begin(which, states_of(batch, which), batch.plans[which], ends)
+
+
+def run_on_device(batch: "BatchSimulator", gpu: "GpuBatch") -> None:
+    """Run every board until its own end_ns there."""
+    gpu.advance(batch.rows("end_ns").reshape(-1)[: batch.n_boards].copy())
+    t_ns = batch.whole[:, batch.at["t_ns"]].reshape(-1)
+    t_ns[: batch.n_boards] = gpu.tensors["t_ns"].cpu().numpy()
+    batch.whole[:, batch.at["t_ns"]] = t_ns.reshape(len(batch.whole), -1)
