@@ -9,10 +9,11 @@ torch = pytest.importorskip("torch")
 
 from tiny_board import tiny_board, trip  # noqa: E402
 
+from edgetwin.kernel.batch_read import ENERGY_J, FAN, HEAD, T_S, THROTTLED  # noqa: E402
 from edgetwin.scenario import Scenario  # noqa: E402
 from edgetwin.simulator import Simulator  # noqa: E402
 from edgetwin.simulator.batch import BatchSimulator  # noqa: E402
-from hw_models.board import Board, load_board  # noqa: E402
+from hw_models.board import Board, Knobs, load_board  # noqa: E402
 
 NO_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no GPU here")
 DEVICES = ["cpu", pytest.param("cuda", marks=NO_GPU)]
@@ -82,28 +83,39 @@ def test_jobs_that_find_no_slot_wait_for_one(device: str) -> None:
 
 
 @pytest.mark.parametrize("device", DEVICES)
-def test_readings_are_those_of_the_compiled_kernel(device: str) -> None:
-    scenarios = [busy(), busy(3.0), busy(0.5)]
-    board = load_board("jetson-tx2")
-    there, here = (
-        BatchSimulator(board, 3, scenario=scenarios, coast=False, device=d) for d in (device, None)
-    )
-    for _ in range(5):
-        assert np.allclose(there.advance(1.7), here.advance(1.7), rtol=1e-8, atol=1e-6)
+def test_readings_are_those_of_simulators(device: str) -> None:
+    board, scenarios = load_board("jetson-tx2"), [busy(), busy(3.0)]
+    batch = BatchSimulator(board, 2, scenario=scenarios, device=device)
+    sims = [Simulator(board, scenario=s, seed=i, coast=False) for i, s in enumerate(scenarios)]
+    for _ in range(4):
+        rows = batch.advance(1.7)
+        for row, sim in zip(rows, sims, strict=True):
+            told = sim.advance(1.7).last
+            assert told.power_w is not None
+            sensors = [*told.temps_c.values(), *told.power_w.values(), *told.freq_hz.values()]
+            assert row[HEAD:] == pytest.approx(sensors, rel=1e-8, abs=1e-6)
+            head = (told.t_s, told.energy_j, told.fan, float(told.throttled))
+            assert row[[T_S, ENERGY_J, FAN, THROTTLED]] == pytest.approx(head, rel=1e-8)
 
 
 @pytest.mark.parametrize("device", DEVICES)
 def test_some_boards_start_again_while_others_go_on(device: str) -> None:
-    hot = tiny_board({"limits.trips": [trip("throttle", 45.0, domains=("big",))]})
-    there, here = (BatchSimulator(hot, 4, coast=False, device=d) for d in (device, None))
-    for batch in (there, here):
-        batch.set_governor("big", "powersave")
-        batch.advance(2.3)
-        batch.reset(which=[1, 3], seeds=17)
-        batch.advance(0.9)
-        assert batch.get("t_ns").tolist() == [3_200_000_000, 900_000_000] * 2
-    assert np.max(np.abs(there.node_temps_c() - here.node_temps_c())) <= 1e-6
-    assert np.array_equal(there.get("level", 1), here.get("level", 1))
+    board = tiny_board({"limits.trips": [trip("throttle", 45.0, domains=("big",))]})
+    batch = BatchSimulator(board, 4, device=device)
+    batch.set_governor("big", "powersave")
+    batch.advance(2.3)
+    batch.reset(which=[1, 3], seeds=17)
+    batch.advance(0.9)
+    for i, again in enumerate([False, True, False, True]):
+        sim = Simulator(board, seed=17 + i if again else i, coast=False)
+        if not again:
+            sim.apply(Knobs(governor={"big": "powersave"}))
+        reading = sim.advance(0.9 if again else 3.2).last
+        assert batch.get("t_ns")[i] == sim.now_ns
+        assert batch.get("level", 1)[i] == sim.state[0]["level"][1]
+        assert batch.get("zone_c", 1)[i] == pytest.approx(reading.temps_c["skin"], abs=1e-6)
+        found_c = batch.node_temps_c()[i]
+        assert np.max(np.abs(found_c - list(sim.node_temps_c().values()))) <= 1e-6
 
 
 @pytest.mark.parametrize("device", DEVICES)
