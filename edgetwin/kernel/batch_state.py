@@ -42,16 +42,17 @@ _MORE = (
     "event_next", "event_end", "event_ns", "finished", "waiting", "to_come", "until_done",
     "end_ns", "job_entry",
 )  # fmt: skip
-AT_DTYPE = np.dtype([(name, "i8") for name in (*(STATE_DTYPE.names or ()), *_MORE)])
+_FIRST = ("float_jobs", "whole_jobs")
+AT_DTYPE = np.dtype([(name, "i8") for name in (*(STATE_DTYPE.names or ()), *_MORE, *_FIRST)])
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """Where the rows of a board lie.
+    """Where the rows of a board lie; those of jobs come last, SLOTS rows for each field.
 
-    at (1,) of AT_DTYPE: the first row of every field; float_words and whole_words: the word of the
-    scalar state that each row holds, -1 for none.
+    at (1,) of AT_DTYPE: the first row of every field, and of those of jobs; float_words and
+    whole_words: the word of the scalar state that each row holds, -1 for none.
     """
 
     at: NDArray[Any]
@@ -65,7 +66,13 @@ def layout_of(lowered: Lowered) -> Layout:
     length = {name: n for kind, n in (lengths | {"slots": SLOTS}).items() for name in _BY[kind]}
     at = np.full(1, -1, AT_DTYPE)
     words: dict[str, list[int]] = {"f": [], "i": []}
-    for name in STATE_DTYPE.names or ():
+    for name in (*_MORE[:-1], *_jobs_last(), _MORE[-1]):
+        if name in _MORE:
+            at[name] = len(words["i"])
+            words["i"] += [-1] * (SLOTS if name == "job_entry" else 1)
+            continue
+        if name == _BY["slots"][0]:
+            at["float_jobs"], at["whole_jobs"] = len(words["f"]), len(words["i"])
         assert STATE_DTYPE.fields is not None
         dtype, offset = STATE_DTYPE.fields[name][:2]
         if (name in length) != bool(dtype.shape) and name not in _UNUSED:
@@ -74,14 +81,17 @@ def layout_of(lowered: Lowered) -> Layout:
             rows = words["f" if dtype.base.kind == "f" else "i"]
             at[name] = len(rows)
             rows += range(offset // 8, offset // 8 + length.get(name, 1))
-    for name in _MORE:
-        at[name] = len(words["i"])
-        words["i"] += [-1] * (SLOTS if name == "job_entry" else 1)
     return Layout(
         at=at,
         float_words=np.array(words["f"], np.int64),
         whole_words=np.array(words["i"], np.int64),
     )
+
+
+def _jobs_last() -> tuple[str, ...]:
+    """Fields of the scalar state, those of jobs behind the others."""
+    names = STATE_DTYPE.names or ()
+    return (*(name for name in names if name not in _BY["slots"]), *_BY["slots"])
 
 
 def new_blocks(layout: Layout, groups: int, dtype: Any) -> tuple[Block, Block]:
@@ -114,3 +124,26 @@ def put_back(
     for row in range(len(whole_words)):
         if whole_words[row] >= 0:
             n[row, lane] = word[whole_words[row]]
+
+
+@jit
+def copy_rows(rows: int, jobs: int, slots: int, of: Any, lanes: Any, small: Any, back: bool) -> None:
+    """Copy boards into a small block (rows, LANES), or back: those at lanes (k, 2), group and lane.
+
+    rows of the block lie as in `of` (groups, rows, LANES), jobs is the first row of jobs; of each
+    field of jobs only the first `slots` rows are copied.
+    """
+    for k in range(len(lanes)):
+        group = of[lanes[k, 0]]
+        lane = lanes[k, 1]
+        for row in range(jobs):
+            if back:
+                group[row, lane] = small[row, k]
+            else:
+                small[row, k] = group[row, lane]
+        for first in range(jobs, rows, SLOTS):
+            for row in range(first, first + slots):
+                if back:
+                    group[row, lane] = small[row, k]
+                else:
+                    small[row, k] = group[row, lane]
