@@ -19,8 +19,16 @@ from edgetwin.simulator.batch_plan import (
     entries_of,
     first_event_ns,
     keys_of,
+    scenarios_of,
+    seeds_of,
 )
-from edgetwin.simulator.on_device import MIRRORED, begin_on_device, on_device, run_on_device
+from edgetwin.simulator.on_device import (
+    MIRRORED,
+    begin_on_device,
+    column_of,
+    hand_over,
+    run_on_device,
+)
 from edgetwin.simulator.plan import prepare
 from hw_models.board import Board
 from hw_models.lowering import BOARD_DTYPE, GOVERNORS, UNITS
@@ -78,8 +86,8 @@ class BatchSimulator:
         self.threads = threads
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
         self._device = device
-        self._scenarios = self._per_board(scenario)
-        self._seeds = self._all_seeds(seeds)
+        self._scenarios = scenarios_of(scenario, n_boards)
+        self._seeds = seeds_of(seeds, n_boards)
         self._sample = sample
         self.draw_boards(int(self._seeds[0]))
         self.reset()
@@ -138,9 +146,9 @@ class BatchSimulator:
         if chosen.dtype == np.bool_:
             chosen = np.flatnonzero(chosen)
         if seeds is not None:
-            self._seeds[chosen] = self._all_seeds(seeds)[chosen]
+            self._seeds[chosen] = seeds_of(seeds, self.n_boards)[chosen]
         if scenario is not None:
-            given = self._per_board(scenario)
+            given = scenarios_of(scenario, self.n_boards)
             for i in chosen:
                 self._scenarios[i] = given[i]
         plans = [self._plan(int(i)) for i in chosen]
@@ -151,9 +159,7 @@ class BatchSimulator:
         keys = keys_of(int(self._seeds[i]) for i in chosen)
         for i, plan, entry, key in zip(chosen, plans, entries, keys, strict=True):
             self._begin(int(i), plan, entry, key)
-        if self._device is not None:
-            self.gpu = self.gpu or on_device(self, self._device)
-            begin_on_device(self, self.gpu, chosen)
+        self.gpu = begin_on_device(self, self._device, chosen)
         self.look(chosen)
 
     def _begin(self, i: int, plan: Plan, entries: NDArray[Any], key: Any) -> None:
@@ -207,8 +213,7 @@ class BatchSimulator:
     def run(self) -> None:
         """Run every board until its own end_ns."""
         if self.gpu is not None:
-            run_on_device(self, self.gpu)
-            return
+            return run_on_device(self, self.gpu)
         if self._pool is None:
             self._run(0, len(self.floats))
             return
@@ -229,11 +234,11 @@ class BatchSimulator:
         """Fill `readings` with what the sensors say now."""
         if self.gpu is not None:
             self.readings[:] = self.gpu.readings().cpu().numpy()
-            return self.readings
-        read_groups(
-            self.floats, self.whole, self.layout.at, self.records, self.groups_per_board,
-            0, len(self.floats), self.readings,
-        )  # fmt: skip
+        else:
+            read_groups(
+                self.floats, self.whole, self.layout.at, self.records, self.groups_per_board,
+                0, len(self.floats), self.readings,
+            )  # fmt: skip
         return self.readings
 
     def close(self) -> None:
@@ -263,43 +268,25 @@ class BatchSimulator:
     def get(self, name: str, index: int = 0) -> NDArray[Any]:
         """A copy of a number of the state, (n_boards,)."""
         if self.gpu is not None and name in self.gpu.tensors:
-            held = self.gpu.tensors[name].cpu().numpy()
-            return held if held.ndim == 1 else held[:, index]
+            return column_of(self.gpu, name, index)
         return self.rows(name, index).reshape(-1)[: self.n_boards]
 
     def node_temps_c(self) -> Array:
         """True temperatures (n_boards, n_nodes): for oracles and reports, not for policies."""
         if self.gpu is not None:
-            return self.gpu.nodes_c().cpu().numpy().astype(np.float64)
+            return np.asarray(self.gpu.nodes_c().cpu().numpy(), np.float64)
         n = len(self.lowered.nodes)
         at = self.at["modes"]
         modes = self.floats[:, at : at + n].transpose(0, 2, 1).reshape(-1, n)[: self.n_boards]
         block = np.array([self._block(i) for i in range(self.n_boards)])
         back = self.records["from_modes"][block, self.get("fan"), :n, :n]
-        return np.einsum("bij,bj->bi", back, modes.astype(np.float64))
+        return np.asarray(np.einsum("bij,bj->bi", back, modes.astype(np.float64)))
 
     def set_governor(self, domain: str, governor: str) -> None:
         """Give a clock domain of every board to a governor; see `Simulator.apply`."""
         d = self.lowered.domains.index(domain)
         if self.gpu is not None:
-            self.gpu.set_field("governor", GOVERNORS.index(governor), at=d)
-            self.gpu.set_field("fixed", self.gpu.tensors["target"][:, d], at=d)
-            return
+            return hand_over(self.gpu, d, GOVERNORS.index(governor))
         self.rows("governor", d)[:] = GOVERNORS.index(governor)
         self.rows("fixed", d)[:] = self.rows("target", d)
         self.rows("steady")[:] = 0
-
-    def _all_seeds(self, seeds: int | Sequence[int]) -> NDArray[np.int64]:
-        if isinstance(seeds, int):
-            return np.arange(seeds, seeds + self.n_boards)
-        if len(seeds) != self.n_boards:
-            raise ValueError(f"{len(seeds)} seeds for {self.n_boards} boards; give one for each.")
-        return np.array(seeds, np.int64)
-
-    def _per_board(self, scenario: Any) -> list[Scenario | None]:
-        if scenario is None or isinstance(scenario, Scenario):
-            return [scenario] * self.n_boards
-        if len(scenario) != self.n_boards:
-            given = len(scenario)
-            raise ValueError(f"{given} scenarios for {self.n_boards} boards; give one for each.")
-        return list(scenario)

@@ -1,6 +1,6 @@
 """The way of a batch's boards to a device of torch, where their physics runs, and back."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 MIRRORED = ("t_ns", "end_ns")
 
 
-def on_device(batch: "BatchSimulator", device: str) -> "GpuBatch":
+def _on_device(batch: "BatchSimulator", device: str) -> "GpuBatch":
     """All boards of a batch on a device, where they stand, without their plans.
 
     ImportError without torch, ValueError for a device that is not there.
@@ -53,10 +53,16 @@ def states_of(batch: "BatchSimulator", which: NDArray[np.int64]) -> State:
     return states
 
 
-def begin_on_device(batch: "BatchSimulator", gpu: "GpuBatch", which: NDArray[np.int64]) -> None:
-    """Send boards that have just been put at the start of their plans."""
+def begin_on_device(
+    batch: "BatchSimulator", device: str | None, which: NDArray[np.int64]
+) -> "GpuBatch | None":
+    """Send boards that have just been put at the start of their plans; None without a device."""
+    if device is None:
+        return None
+    gpu = batch.gpu or _on_device(batch, device)
     ends = batch.whole[:, batch.at["event_end"]].reshape(-1)[which]
     gpu.begin(which, states_of(batch, which), batch.plans[which], ends)
+    return gpu
 
 
 def run_on_device(batch: "BatchSimulator", gpu: "GpuBatch") -> None:
@@ -65,3 +71,15 @@ def run_on_device(batch: "BatchSimulator", gpu: "GpuBatch") -> None:
     t_ns = batch.whole[:, batch.at["t_ns"]].reshape(-1)
     t_ns[: batch.n_boards] = gpu.tensors["t_ns"].cpu().numpy()
     batch.whole[:, batch.at["t_ns"]] = t_ns.reshape(len(batch.whole), -1)
+
+
+def column_of(gpu: "GpuBatch", name: str, index: int) -> NDArray[Any]:
+    """A number of the state of every board, (n,), copied from there."""
+    held: NDArray[Any] = gpu.tensors[name].cpu().numpy()
+    return held if held.ndim == 1 else held[:, index]
+
+
+def hand_over(gpu: "GpuBatch", domain: int, governor: int) -> None:
+    """Give a clock domain of every board to a governor."""
+    gpu.set_field("governor", governor, at=domain)
+    gpu.set_field("fixed", gpu.tensors["target"][:, domain], at=domain)
