@@ -61,7 +61,8 @@ def busy_boards(n: int) -> tuple[Record, State, NDArray[np.float64]]:
     board = load_board("hikey970")
     lowered, jobs = board.lower(), DemandTable(board)
     places = [
-        jobs.find(Application(profile=load_application(p), instructions=np.inf)) for p in PROGRAMS
+        jobs.find(Application(profile=load_application(p), instructions=np.inf, pass_insns=1e10))
+        for p in PROGRAMS
     ]
     rng = np.random.default_rng(1)
     states = [
