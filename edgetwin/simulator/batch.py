@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgetwin.kernel.batch_loop import run_groups
-from edgetwin.kernel.batch_read import HEAD, read_groups
+from edgetwin.kernel.batch_read import ENERGY_J, HEAD, read_groups
 from edgetwin.kernel.batch_state import layout_of, new_blocks
 from edgetwin.kernel.lanes import LANES
 from edgetwin.kernel.state import NEVER
@@ -281,6 +281,27 @@ class BatchSimulator:
         block = np.array([self._block(i) for i in range(self.n_boards)])
         back = self.records["from_modes"][block, self.get("fan"), :n, :n]
         return np.asarray(np.einsum("bij,bj->bi", back, modes.astype(np.float64)))
+
+    @property
+    def temps_c(self) -> Array:
+        """What the zones say, a view (n_boards, n_zones) of `readings`; NaN for nothing."""
+        return self.readings[:, HEAD : HEAD + len(self.lowered.zones)]
+
+    @property
+    def power_w(self) -> Array:
+        """What the rails say, a view (n_boards, n_rails) of `readings`; NaN for nothing."""
+        at = HEAD + len(self.lowered.zones)
+        return self.readings[:, at : at + len(self.lowered.rails)]
+
+    @property
+    def freq_hz(self) -> Array:
+        """Clocks, a view (n_boards, n_domains) of `readings`."""
+        return self.readings[:, -len(self.lowered.domains) :]
+
+    @property
+    def energy_j(self) -> Array:
+        """Energy drawn since reset, a view (n_boards,) of `readings`."""
+        return self.readings[:, ENERGY_J]
 
     def set_governor(self, domain: str, governor: str) -> None:
         """Give a clock domain of every board to a governor; see `Simulator.apply`."""
