@@ -24,7 +24,7 @@ STEPS = 10
 SIZES = (1024, 16_384, 65_536)
 
 
-def gpu(quick: bool) -> dict[str, Any]:
+def measure(quick: bool) -> dict[str, Any]:
     """The row on the GPU of this machine, absent without one."""
     import torch
 

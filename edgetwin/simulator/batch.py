@@ -27,6 +27,7 @@ from edgetwin.simulator.on_device import (
     begin_on_device,
     column_of,
     hand_over,
+    node_temps_of,
     run_on_device,
 )
 from edgetwin.simulator.plan import prepare
@@ -151,7 +152,8 @@ class BatchSimulator:
             given = scenarios_of(scenario, self.n_boards)
             for i in chosen:
                 self._scenarios[i] = given[i]
-        plans = [self._plan(int(i)) for i in chosen]
+        given_to = ((self._scenarios[i], int(self._seeds[i])) for i in chosen)
+        plans = [prepare(self.board, *one) for one in given_to]
         entries = [entries_of(plan, self.boards) for plan in plans]
         if len(self.boards[0].table.known_rows()) != self._known:
             self.gather_tables()
@@ -183,9 +185,6 @@ class BatchSimulator:
             ("until_done", scenario is not None and scenario.until == "done"),
         ):
             n[at[name], lane] = value
-
-    def _plan(self, i: int) -> Plan:
-        return prepare(self.board, self._scenarios[i], int(self._seeds[i]))
 
     def _make_room(self, entries: int) -> None:
         if entries > self.plans.shape[1]:
@@ -250,10 +249,7 @@ class BatchSimulator:
     # -- what boards do and say --------------------------------------------------------------
 
     def rows(self, name: str, index: int = 0) -> NDArray[Any]:
-        """A number of the state of every board as a view (groups, LANES), board by board.
-
-        ValueError for what lives on a device: `get` has a copy of it.
-        """
+        """A number of every board's state as a view (groups, LANES); ValueError on a device."""
         if self.gpu is not None and name not in MIRRORED:
             raise ValueError(f"{name} is on {self.gpu.device}; read it by get({name!r}).")
         kind = self.floats if self.is_float(name) else self.whole
@@ -273,14 +269,7 @@ class BatchSimulator:
 
     def node_temps_c(self) -> Array:
         """True temperatures (n_boards, n_nodes): for oracles and reports, not for policies."""
-        if self.gpu is not None:
-            return np.asarray(self.gpu.nodes_c().cpu().numpy(), np.float64)
-        n = len(self.lowered.nodes)
-        at = self.at["modes"]
-        modes = self.floats[:, at : at + n].transpose(0, 2, 1).reshape(-1, n)[: self.n_boards]
-        block = np.array([self._block(i) for i in range(self.n_boards)])
-        back = self.records["from_modes"][block, self.get("fan"), :n, :n]
-        return np.asarray(np.einsum("bij,bj->bi", back, modes.astype(np.float64)))
+        return node_temps_of(self)
 
     @property
     def temps_c(self) -> Array:

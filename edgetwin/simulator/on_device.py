@@ -32,7 +32,7 @@ def _on_device(batch: "BatchSimulator", device: str) -> "GpuBatch":
         batch.records,
         states_of(batch, np.arange(n)),
         batch.tables,
-        which=np.arange(n) // (batch.groups_per_board * LANES),
+        which=blocks_of(batch),
         device=device,
         dtype="float32" if batch.floats.dtype == np.float32 else "float64",
         slots=1,
@@ -83,3 +83,18 @@ def hand_over(gpu: "GpuBatch", domain: int, governor: int) -> None:
     """Give a clock domain of every board to a governor."""
     gpu.set_field("governor", governor, at=domain)
     gpu.set_field("fixed", gpu.tensors["target"][:, domain], at=domain)
+
+
+def blocks_of(batch: "BatchSimulator") -> NDArray[np.int64]:
+    """Which of the boards that were drawn each board of a batch is, (n,)."""
+    return np.arange(batch.n_boards) // (batch.groups_per_board * LANES)
+
+
+def node_temps_of(batch: "BatchSimulator") -> NDArray[np.float64]:
+    """True temperatures (n, nodes) of the boards of a batch, wherever they are."""
+    if batch.gpu is not None:
+        return np.asarray(batch.gpu.nodes_c().cpu().numpy(), np.float64)
+    n, at = len(batch.lowered.nodes), batch.at["modes"]
+    modes = batch.floats[:, at : at + n].transpose(0, 2, 1).reshape(-1, n)[: batch.n_boards]
+    back = batch.records["from_modes"][blocks_of(batch), batch.get("fan"), :n, :n]
+    return np.asarray(np.einsum("bij,bj->bi", back, modes.astype(np.float64)))
