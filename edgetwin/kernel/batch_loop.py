@@ -35,7 +35,7 @@ from hw_models.compiled import free, jit
 # From so many boards of a group on it is quicker to let the group go through its events as it is.
 _MANY = 6
 # Groups that share a board's record and are taken through a period together.
-_TOGETHER = 16
+_TOGETHER = 4
 
 
 @jit
@@ -52,7 +52,7 @@ def _begin_period(f: Any, n: Any, w: Any, v: Any, visit: Any) -> int:
     todo = t_ns <= end_ns
     if bits(todo) == 0:
         return 0
-    _due(f, n, at, b, table, visit, todo)
+    _end(f, n, visit, _due(f, n, at, b, table, todo))
     due = todo & (load(n, at.sampled) * b.period_ns <= t_ns)
     if bits(due) != 0:
         _refresh(f, n, at, b, table, w, v, due)
@@ -81,22 +81,31 @@ def _begin_period(f: Any, n: Any, w: Any, v: Any, visit: Any) -> int:
 
 
 @jit
-def _go_through(f: Any, n: Any, w: Any, v: Any, visit: Any, which: int) -> None:
-    """Take boards (bits) through the events of their period, to its end or to their own end."""
+def _go_through(f: Any, n: Any, w: Any, v: Any, visit: Any, which: int, is_whole: bool) -> int:
+    """Take boards (bits) through the events of their period, to its end or to their own end.
+
+    Unless all rows are here (is_whole) a board stops where a job ends; those that did (bits).
+    """
     at = visit[0][0]
     b = visit[1][0]
     table = visit[2]
     end_ns = load(n, at.end_ns)
     live = _chosen(which)
+    stopped = 0
     while True:
         _refresh(f, n, at, b, table, w, v, live)
         _pass(f, n, at, b, w, end_ns, live)
         t_ns = load(n, at.t_ns)
         live = live & (t_ns < end_ns) & (t_ns < load(n, at.tick) * b.period_ns)
         if bits(live) == 0:
-            return
-        _due(f, n, at, b, table, visit, live)
-        _happen(f, n, visit, bits(live & (load(n, at.event_ns) <= t_ns)))
+            return stopped
+        ended = _due(f, n, at, b, table, live)
+        if is_whole:
+            _end(f, n, visit, ended)
+            _happen(f, n, visit, bits(live & (load(n, at.event_ns) <= t_ns)))
+        else:
+            stopped |= ended
+            live = live & ~_chosen(ended)
 
 
 @jit
@@ -124,8 +133,8 @@ def _happen(f: Any, n: Any, visit: Any, which: int) -> None:
 
 
 @jit
-def _due(f: Any, n: Any, at: Any, b: Any, table: Any, visit: Any, todo: Any) -> None:
-    """Do what is due now: clocks, ends of migrations, phases, completions."""
+def _due(f: Any, n: Any, at: Any, b: Any, table: Any, todo: Any) -> int:
+    """Do what is due now: clocks, ends of migrations, phases; the boards (bits) where jobs end."""
     t_ns = load(n, at.t_ns)
     for d in range(b.domains):
         now = todo & (load(n, at.switch_ns + d) <= t_ns)
@@ -138,7 +147,12 @@ def _due(f: Any, n: Any, at: Any, b: Any, table: Any, visit: Any, todo: Any) -> 
         now = todo & (load(n, at.job_event_ns + j) <= t_ns)
         if bits(now) != 0:
             ended = ended | _job_due(f, n, at, table, j, now)
-    which = bits(ended)
+    return bits(ended)
+
+
+@jit
+def _end(f: Any, n: Any, visit: Any, which: int) -> None:
+    """Free the slots of jobs that have completed on these boards (bits)."""
     for lane in range(LANES):
         if (which >> lane) & 1:
             end_jobs(f, n, lane, visit)
@@ -205,13 +219,13 @@ def _pass(f: Any, n: Any, at: Any, b: Any, w: Any, end_ns: Any, todo: Any) -> No
 @free
 def run_groups(
     f: Any, n: Any, at: Any, boards: Any, tables: Any, orders: Any, plans: Any, words: Any,
-    first: int, last: int, per_board: int,
+    rows: Any, first: int, last: int, per_board: int,
 ) -> None:  # fmt: skip
     """Run groups first to last - 1, each board until its own end_ns; needs no Python.
 
     f (groups, float_rows, LANES) and n (groups, whole_rows, LANES); boards (k,) records, tables
     (k, rows, columns), orders (k, rows, UNITS), each for per_board groups in turn; plans
-    (n_boards, entries); words: those of floats and of whole numbers, see `Layout`. Boards that
+    (n_boards, entries); words: those of floats and of whole numbers, and rows: see `Layout`. Boards that
     share a record go together, as many as stay in the cache.
     """
     w = np.zeros((WORK_ROWS, LANES), f.dtype)
@@ -230,18 +244,19 @@ def run_groups(
             at, boards[k : k + 1], tables[k], words[0], words[1], state, real, word, plans,
             orders[k], who,
         )  # fmt: skip
-        while _one_period(f, n, start, stop, w, v, visit, small, lanes):
+        while _one_period(f, n, start, stop, w, v, visit, rows, small, lanes):
             pass
         start = stop
 
 
 @jit
 def _one_period(
-    f: Any, n: Any, start: int, stop: int, w: Any, v: Any, visit: Any, small: Any, lanes: Any
-) -> bool:
+    f: Any, n: Any, start: int, stop: int, w: Any, v: Any, visit: Any, rows: Any, small: Any,
+    lanes: Any,
+) -> bool:  # fmt: skip
     """One period of groups start to stop - 1, as far as they still go; False if none does.
 
-    small: floats and whole numbers of one group; lanes (boards, 2): room for group and lane.
+    rows: see `Layout`; small: floats and whole numbers of one group; lanes (boards, 2): room for group and lane.
     """
     who = visit[10]
     at = visit[0][0]
@@ -253,7 +268,7 @@ def _one_period(
         which = _begin_period(f[g], n[g], w, v, visit)
         is_going = is_going or bits(load(n[g], at.t_ns) <= load(n[g], at.end_ns)) != 0
         if _count(which) >= _MANY:
-            _go_through(f[g], n[g], w, v, visit, which)
+            _go_through(f[g], n[g], w, v, visit, which, True)
             continue
         for lane in range(LANES):
             if (which >> lane) & 1:
@@ -261,7 +276,7 @@ def _one_period(
                 lanes[found, 1] = lane
                 found += 1
     for k in range(0, found, LANES):
-        _aside(f, n, w, v, visit, small, lanes[k : min(k + LANES, found)])
+        _aside(f, n, w, v, visit, rows, small, lanes[k : min(k + LANES, found)])
     return is_going
 
 
@@ -276,23 +291,50 @@ def _count(which: int) -> int:
 
 
 @jit
-def _aside(f: Any, n: Any, w: Any, v: Any, visit: Any, small: Any, lanes: Any) -> None:
+def _aside(f: Any, n: Any, w: Any, v: Any, visit: Any, rows: Any, small: Any, lanes: Any) -> None:
     """Take boards at lanes (k, 2) through the events of their period in a group of their own."""
     at = visit[0][0]
     who = visit[10]
     slots = 0
+    is_rare = False
     for k in range(len(lanes)):
-        who[k] = lanes[k, 0] * LANES + lanes[k, 1]
-        slots = max(slots, n[lanes[k, 0], at.slots, lanes[k, 1]])
-        wait_ns = n[lanes[k, 0], at.event_ns, lanes[k, 1]] - n[lanes[k, 0], at.t_ns, lanes[k, 1]]
-        if wait_ns <= visit[1][0].period_ns:
-            slots = SLOTS  # a job may come to a slot that was never used
-    rows = (f.shape[1], n.shape[1])
-    copy_rows(rows[0], at.float_jobs, slots, f, lanes, small[0], False)
-    copy_rows(rows[1], at.whole_jobs, slots, n, lanes, small[1], False)
+        g, lane = lanes[k, 0], lanes[k, 1]
+        who[k] = g * LANES + lane
+        slots = max(slots, n[g, at.slots, lane])
+        is_rare = is_rare or _has_visitors(n[g], at, visit[1][0], lane)
     for k in range(len(lanes), LANES):
         small[1][at.slots, k] = 0
-    _go_through(small[0], small[1], w, v, visit, (1 << len(lanes)) - 1)
-    slots = slots_in_use(small[1], at)
-    copy_rows(rows[0], at.float_jobs, slots, f, lanes, small[0], True)
-    copy_rows(rows[1], at.whole_jobs, slots, n, lanes, small[1], True)
+    everyone = (1 << len(lanes)) - 1
+    if is_rare:
+        copy_rows(rows[4], rows[5], SLOTS, f, lanes, small[0], False)
+        copy_rows(rows[6], rows[7], SLOTS, n, lanes, small[1], False)
+        _go_through(small[0], small[1], w, v, visit, everyone, True)
+        copy_rows(rows[4], rows[5], SLOTS, f, lanes, small[0], True)
+        copy_rows(rows[6], rows[7], SLOTS, n, lanes, small[1], True)
+        return
+    copy_rows(rows[0], rows[1], slots, f, lanes, small[0], False)
+    copy_rows(rows[2], rows[3], slots, n, lanes, small[1], False)
+    small[1][at.may_coast] = 0
+    stopped = _go_through(small[0], small[1], w, v, visit, everyone, False)
+    copy_rows(rows[0], rows[1], slots, f, lanes, small[0], True)
+    copy_rows(rows[2], rows[3], slots, n, lanes, small[1], True)
+    for k in range(len(lanes)):
+        if (stopped >> k) & 1:
+            _go_on(f, n, w, v, visit, lanes[k, 0], lanes[k, 1])
+
+
+@jit
+def _go_on(f: Any, n: Any, w: Any, v: Any, visit: Any, g: int, lane: int) -> None:
+    """A board on which jobs have just ended goes on at its own place."""
+    for k in range(LANES):
+        visit[10][k] = g * LANES + k
+    _end(f[g], n[g], visit, 1 << lane)
+    _go_through(f[g], n[g], w, v, visit, 1 << lane, True)
+
+
+@jit
+def _has_visitors(n: Any, at: Any, b: Any, lane: int) -> bool:
+    """Do a plan or a quiet stretch await this board in this period, so that all rows count?"""
+    soon_ns = n[at.t_ns, lane] + b.period_ns
+    is_calm = n[at.steady, lane] != 0 and n[at.may_coast, lane] != 0
+    return is_calm or n[at.event_ns, lane] <= soon_ns

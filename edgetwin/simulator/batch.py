@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from edgetwin.kernel.batch_loop import run_groups
 from edgetwin.kernel.batch_read import ENERGY_J, HEAD, read_groups
-from edgetwin.kernel.batch_state import layout_of, new_blocks
+from edgetwin.kernel.batch_state import is_float, layout_of, new_blocks
 from edgetwin.kernel.lanes import LANES
 from edgetwin.kernel.state import NEVER
 from edgetwin.scenario import Plan, Scenario
@@ -225,8 +225,8 @@ class BatchSimulator:
     def _run(self, first: int, last: int) -> None:
         run_groups(
             self.floats, self.whole, self.layout.at, self.records, self.tables, self.orders,
-            self.plans, (self.layout.float_words, self.layout.whole_words), first, last,
-            self.groups_per_board,
+            self.plans, (self.layout.float_words, self.layout.whole_words), self.layout.rows,
+            first, last, self.groups_per_board,
         )  # fmt: skip
 
     def read(self) -> Array:
@@ -252,14 +252,8 @@ class BatchSimulator:
         """A number of every board's state as a view (groups, LANES); ValueError on a device."""
         if self.gpu is not None and name not in MIRRORED:
             raise ValueError(f"{name} is on {self.gpu.device}; read it by get({name!r}).")
-        kind = self.floats if self.is_float(name) else self.whole
+        kind = self.floats if is_float(name) else self.whole
         return kind[:, self.at[name] + index]
-
-    def is_float(self, name: str) -> bool:
-        """Is this field of the state one of floats?"""
-        from edgetwin.kernel.state import STATE_DTYPE
-
-        return name in (STATE_DTYPE.names or ()) and STATE_DTYPE[name].base.kind == "f"
 
     def get(self, name: str, index: int = 0) -> NDArray[Any]:
         """A copy of a number of the state, (n_boards,)."""
