@@ -1,6 +1,7 @@
 """What a batch may run on, and in which precision."""
 
 from importlib.util import find_spec
+from shutil import which
 
 import torch
 
@@ -23,5 +24,9 @@ def checked(device: str, dtype: str, slots: int) -> torch.device:
 
 
 def fusing_pays(device: torch.device) -> bool:
-    """Fused kernels save what launching each alone costs: on a GPU, where Triton is installed."""
-    return device.type == "cuda" and find_spec("triton") is not None
+    """Fused kernels save what launching each alone costs: on a GPU.
+
+    They are made by Triton with a C compiler; where either is missing, phases run as written.
+    """
+    has_compiler = any(which(name) for name in ("cc", "gcc", "clang"))
+    return device.type == "cuda" and find_spec("triton") is not None and has_compiler
