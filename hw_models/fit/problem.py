@@ -5,7 +5,7 @@ predicted at the measured temperatures. Derivatives are differences of that same
 it per number: what belongs to one run moves only that run.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, final
 
@@ -37,11 +37,12 @@ class Block:
     """Signals of one run at a point: residuals (n, s) in standard errors and their slopes.
 
     columns (k,) are the parameters that move them, slopes (n, s, k) by how much per unit of z; a
-    missing reading has residual and slopes 0.
+    missing reading has residual and slopes 0. said (n, s) is what was predicted, in its own unit.
     """
 
     run: int
     signals: Signals
+    said: Array
     residuals: Array
     columns: Whole
     slopes: Array
@@ -52,9 +53,10 @@ class Block:
 class TraceProblem:
     """What is fitted to what: a board, its free numbers, prepared runs and the signals that count.
 
-    rails and zones say which signals count; scales gives by signal how many times larger its
-    residuals are than its sensor's noise; at_measured_heat means that power is predicted at the
-    measured temperatures; expected (by run and group) is what noise that is a share is a share of; meters (by run) is an external meter's log.
+    rails and zones say which signals count; at_measured_heat means that power is predicted at the
+    measured temperatures; scales gives by signal how many times larger its residuals are than its
+    sensor's noise; expected, by run and group, is the power that noise which is a share is a share
+    of; meters, by run, is an external meter's log.
     """
 
     board: "Board"
@@ -101,7 +103,9 @@ class TraceProblem:
                 for node, start_c in zip(board.thermal.nodes, data.start_c, strict=True)
             ]
         )
-        zones_c, rails_w, energy_j = driven(board.lower(), data.seen, ambient_c, start_c)
+        zones_c, rails_w, energy_j = driven(
+            board.lower(), data.seen, ambient_c, start_c, data.longest_step_s
+        )
         found = [data.rails.of(rails_w)] if self.rails else []
         found += [data.zones.of(zones_c)] if self.zones else []
         if run in self.meters:
@@ -132,17 +136,13 @@ class TraceProblem:
         values = self.values(z)
         board = self.board_at(values)
         for run in range(len(self.runs)):
-            yield self._residuals(board, values, run)
+            yield self._errors(run, self.predicted(board, values, run))
 
-    def _residuals(self, board: "Board", values: Mapping[str, float], run: int) -> list[Array]:
+    def _errors(self, run: int, said: Sequence[Array]) -> list[Array]:
+        groups = zip(said, self.signals_of(run), self.weights(run), strict=True)
         return [
-            np.where(weight > 0, said - signals.measured, 0.0) * weight
-            for said, signals, weight in zip(
-                self.predicted(board, values, run),
-                self.signals_of(run),
-                self.weights(run),
-                strict=True,
-            )
+            np.where(weight > 0, values - signals.measured, 0.0) * weight
+            for values, signals, weight in groups
         ]
 
     def cost(self, z: Array) -> float:
@@ -168,13 +168,22 @@ class TraceProblem:
         ]
         for run in range(len(self.runs)):
             columns = self.columns_of(run)
-            base = self._residuals(board, values, run)
-            slopes = [np.empty((*r.shape, len(columns))) for r in base]
+            said = self.predicted(board, values, run)
+            slopes = [np.empty((*group.shape, len(columns))) for group in said]
             for k, i in enumerate(columns):
-                for g, r in enumerate(self._residuals(boards[i], moved[i], run)):
-                    slopes[g][:, :, k] = (r - base[g]) / steps[i]
-            for signals, r, slope in zip(self.signals_of(run), base, slopes, strict=True):
-                yield Block(run=run, signals=signals, residuals=r, columns=columns, slopes=slope)
+                for g, group in enumerate(self.predicted(boards[i], moved[i], run)):
+                    slopes[g][:, :, k] = (group - said[g]) / steps[i]
+            for g, (signals, weight) in enumerate(
+                zip(self.signals_of(run), self.weights(run), strict=True)
+            ):
+                yield Block(
+                    run=run,
+                    signals=signals,
+                    said=said[g],
+                    residuals=np.where(weight > 0, said[g] - signals.measured, 0.0) * weight,
+                    columns=columns,
+                    slopes=slopes[g] * weight[:, :, None],
+                )
 
     def linear(self, z: Array) -> Linear:
         """Cost, gradient and Gauss-Newton matrix at z, weak prior included."""
