@@ -31,9 +31,10 @@ _LEAST_W: Final = 1e-3
 class Signals:
     """Measured values (n, s) of signals on one time grid, NaN where missing, and their noise.
 
-    step (s,) is what each is rounded to; share (s,) and floor (s,) make up the standard error of a value x: sqrt((share x)^2 + floor^2),
-    in the signal's unit. first (n,) is the row of the run with which each value's block begins,
-    None where every row is a value; rows (n,) how many readings a value is the mean of.
+    step (s,) is what each is rounded to; share (s,) and floor (s,) make up the standard error of a
+    value x, sqrt((share x)^2 + floor^2), in the signal's unit. first (n,) is the row of the run
+    with which each value's block begins, None where every row is a value; rows (n,) how many
+    readings a value is the mean of.
     """
 
     names: tuple[str, ...]

@@ -16,6 +16,7 @@ from hw_models.fit.meter import MeterView
 from hw_models.fit.places import Place
 from hw_models.fit.prepared import Prepared, Signals
 from hw_models.fit.solver import Linear
+from hw_models.lowering import Lowered, lower_again
 from hw_models.openloop import driven, rails_at_temperatures
 from hw_models.parameters import replaced
 
@@ -29,6 +30,8 @@ Whole = NDArray[np.int64]
 HUBER: Final = 2.5
 _SHARE_STEP: Final = 1e-4
 _LINEAR_STEP: Final = 1e-3
+# Numbers of these sections change no thermal network.
+_NO_HEAT: Final = ("power.", "sensors.", "clocks.", "limits.")
 
 
 @final
@@ -89,22 +92,26 @@ class TraceProblem:
         of_board = {path: x for path, x in values.items() if not path.startswith("runs.")}
         return replaced(self.board, of_board)
 
-    def predicted(self, board: "Board", values: Mapping[str, float], run: int) -> list[Array]:
+    def lowered_at(self, values: Mapping[str, float]) -> Lowered:
+        """The board with the free numbers written in, as arrays."""
+        return self.board_at(values).lower()
+
+    def predicted(self, lowered: Lowered, values: Mapping[str, float], run: int) -> list[Array]:
         """What every group of signals of a run would say, each (n, s), in their own units."""
         data = self.runs[run]
         if self.at_measured_heat:
-            rails_w = rails_at_temperatures(board.lower(), data.seen, data.nodes_c)
+            rails_w = rails_at_temperatures(lowered, data.seen, data.nodes_c)
             return [data.rails.of(rails_w)]
         own = f"runs.{data.name}."
         ambient_c = values.get(f"{own}ambient_c", data.ambient_c)
         start_c = np.array(
             [
                 values.get(f"{own}initial_c[{node}]", start_c)
-                for node, start_c in zip(board.thermal.nodes, data.start_c, strict=True)
+                for node, start_c in zip(lowered.nodes, data.start_c, strict=True)
             ]
         )
         zones_c, rails_w, energy_j = driven(
-            board.lower(), data.seen, ambient_c, start_c, data.longest_step_s
+            lowered, data.seen, ambient_c, start_c, data.longest_step_s
         )
         found = [data.rails.of(rails_w)] if self.rails else []
         found += [data.zones.of(zones_c)] if self.zones else []
@@ -134,9 +141,9 @@ class TraceProblem:
     def residuals(self, z: Array) -> Iterator[list[Array]]:
         """Predicted less measured in standard errors, run by run, group by group, each (n, s)."""
         values = self.values(z)
-        board = self.board_at(values)
+        lowered = self.lowered_at(values)
         for run in range(len(self.runs)):
-            yield self._errors(run, self.predicted(board, values, run))
+            yield self._errors(run, self.predicted(lowered, values, run))
 
     def _errors(self, run: int, said: Sequence[Array]) -> list[Array]:
         groups = zip(said, self.signals_of(run), self.weights(run), strict=True)
@@ -161,14 +168,11 @@ class TraceProblem:
         values = self.values(z)
         steps = np.array([_step(place) for place in self.places])
         moved = [values | {p.path: p.value(z[i] + steps[i])} for i, p in enumerate(self.places)]
-        board = self.board_at(values)
-        boards = [
-            board if place.path.startswith("runs.") else self.board_at(moved[i])
-            for i, place in enumerate(self.places)
-        ]
+        base = self.lowered_at(values)
+        boards = [self._moved(base, p.path, moved[i]) for i, p in enumerate(self.places)]
         for run in range(len(self.runs)):
             columns = self.columns_of(run)
-            said = self.predicted(board, values, run)
+            said = self.predicted(base, values, run)
             slopes = [np.empty((*group.shape, len(columns))) for group in said]
             for k, i in enumerate(columns):
                 for g, group in enumerate(self.predicted(boards[i], moved[i], run)):
@@ -184,6 +188,13 @@ class TraceProblem:
                     columns=columns,
                     slopes=slopes[g] * weight[:, :, None],
                 )
+
+    def _moved(self, base: Lowered, path: str, values: Mapping[str, float]) -> Lowered:
+        """The board with one number moved, as arrays; a run's own numbers leave it as it is."""
+        if path.startswith("runs."):
+            return base
+        has_other_heat = not path.startswith(_NO_HEAT) or path.startswith("power.conversion")
+        return lower_again(base, self.board_at(values), has_other_heat=has_other_heat)
 
     def linear(self, z: Array) -> Linear:
         """Cost, gradient and Gauss-Newton matrix at z, weak prior included."""
@@ -203,8 +214,8 @@ class TraceProblem:
     def rescaled(self, z: Array) -> "TraceProblem":
         """The same with noise as the residuals at z show it, and power's share of the predicted."""
         values = self.values(z)
-        board = self.board_at(values)
-        expected = tuple(tuple(self.predicted(board, values, run)) for run in range(len(self.runs)))
+        lowered = self.lowered_at(values)
+        expected = tuple(tuple(self.predicted(lowered, values, run)) for run in range(len(self.runs)))
         fresh = replace(self, expected=expected)
         by_signal: dict[str, list[Array]] = {}
         for run, groups in enumerate(fresh.residuals(z)):
