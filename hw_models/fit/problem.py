@@ -215,7 +215,8 @@ class TraceProblem:
         """The same with noise as the residuals at z show it, and power's share of the predicted."""
         values = self.values(z)
         lowered = self.lowered_at(values)
-        expected = tuple(tuple(self.predicted(lowered, values, run)) for run in range(len(self.runs)))
+        runs = range(len(self.runs))
+        expected = tuple(tuple(self.predicted(lowered, values, run)) for run in runs)
         fresh = replace(self, expected=expected)
         by_signal: dict[str, list[Array]] = {}
         for run, groups in enumerate(fresh.residuals(z)):
