@@ -103,6 +103,8 @@ def prepared(board: "Board", run: Run) -> Prepared:
         flickering=tuple(
             u.name for u, jumps in zip(board.unit_list, flickering, strict=True) if jumps
         ),
+        regimes=regimes,
+        findings=findings,
     )
 
 

@@ -76,10 +76,8 @@ def _means(board: "Board", seen: Recorded, blocks: NDArray[np.int64]) -> tuple[A
     zones = [filled(values) for values in seen.zones_c.values()]
     temps_c = np.mean(zones, axis=0)
     source = board.sensors.input_rail
-    if source in seen.rails_w:
-        power_w = filled(seen.rails_w[source])
-    else:
-        power_w = _expected_w(board, seen)
+    rail_w = seen.rails_w.get(source or "")
+    power_w = _expected_w(board, seen) if rail_w is None else filled(rail_w)
     counts = np.bincount(blocks)
     is_there = counts > 0
     return (
@@ -137,9 +135,8 @@ def _fitted(rise_k: Array, drive: Array, warmth_k: Array, pieces: int) -> Cooled
 def _cut(rest_k: Array, warmth_k: Array, pieces: int) -> Cuts:
     """The cuts that leave the least squares of rest + rate * warmth, by dynamic programming."""
     n = len(rest_k)
-    sums = [
-        np.concatenate([[0.0], np.cumsum(x)]) for x in (rest_k**2, rest_k * warmth_k, warmth_k**2)
-    ]
+    products = (rest_k**2, rest_k * warmth_k, warmth_k**2)
+    sums = [np.concatenate([[0.0], np.cumsum(x)]) for x in products]
     rr, rw, ww = (s[None, :] - s[:, None] for s in sums)  # from the row's block to the column's
     with np.errstate(divide="ignore", invalid="ignore"):
         cost = np.where(ww > 0, rr - rw**2 / ww, np.inf)
