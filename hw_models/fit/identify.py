@@ -166,7 +166,7 @@ def _combination(
     words = [f"{plain(places[i].path)} by {sign * change[i]:+.2g}" for i in largest]
     more = f" and {len(members) - len(largest)} more" if len(members) > len(largest) else ""
     return (
-        f"only a combination is known: {', '.join(words)}{more} together change nothing measured."
+        f"only a combination is known: {', '.join(words)}{more}: together they change nothing."
     )
 
 
