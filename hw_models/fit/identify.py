@@ -30,13 +30,17 @@ _SCALED: Final = ("power.", "thermal.", "limits.fan.power_w")
 
 
 def statuses(
-    places: Sequence[Place], z: Array, spread: Spread
+    places: Sequence[Place], z: Array, spread: Spread, *, at_start: bool = False
 ) -> tuple[tuple[Status, ...], tuple[Finding, ...]]:
-    """The status of every parameter, and the findings that explain those that are not pinned."""
+    """The status of every parameter, and the findings that explain those that are not pinned.
+
+    at_start is for plans: numbers that the file puts on a bound have not run there.
+    """
     alone = _information_alone(spread)
     is_dead = (alone < DEAD) & (np.abs(z) < 1.0)
     values = [p.value(float(x)) for p, x in zip(places, z, strict=True)]
     at_bound = np.array([_is_at_bound(p, v) for p, v in zip(places, values, strict=True)])
+    at_bound &= not at_start
     directions = _flat_directions(spread.covariance, is_dead | at_bound)
     variance = np.diag(spread.covariance)
     hidden = np.zeros(len(z))
@@ -165,9 +169,7 @@ def _combination(
     largest = sorted(members, key=lambda i: -abs(float(direction[i])))[:_MOST_NAMED]
     words = [f"{plain(places[i].path)} by {sign * change[i]:+.2g}" for i in largest]
     more = f" and {len(members) - len(largest)} more" if len(members) > len(largest) else ""
-    return (
-        f"only a combination is known: {', '.join(words)}{more}: together they change nothing."
-    )
+    return f"only a combination is known: {', '.join(words)}{more}: together they change nothing."
 
 
 def _is_temperature(path: str) -> bool:
