@@ -173,12 +173,14 @@ class TraceProblem:
         values = self.values(z)
         steps = np.array([_step(place) for place in self.places])
         moved = [values | {p.path: p.value(z[i] + steps[i])} for i, p in enumerate(self.places)]
-        base = self.lowered_at(values)
-        boards = [self._moved(base, p.path, moved[i]) for i, p in enumerate(self.places)]
+        board = self.board_at(values)
+        base = board.lower()
+        boards = [_moved(board, base, p.path, moved[i]) for i, p in enumerate(self.places)]
         for run in range(len(self.runs)):
             columns = self.columns_of(run)
             said = self.predicted(base, values, run)
-            slopes = [np.empty((*group.shape, len(columns))) for group in said]
+            # One number's slopes lie together in memory: (n, s, k) is a view of (k, n, s).
+            slopes = [np.moveaxis(np.empty((len(columns), *g.shape)), 0, 2) for g in said]
             for k, i in enumerate(columns):
                 for g, group in enumerate(self.predicted(boards[i], moved[i], run)):
                     slopes[g][:, :, k] = (group - said[g]) / steps[i]
@@ -195,13 +197,6 @@ class TraceProblem:
                     worth=self._worth(signals),
                 )
 
-    def _moved(self, base: Lowered, path: str, values: Mapping[str, float]) -> Lowered:
-        """The board with one number moved, as arrays; a run's own numbers leave it as it is."""
-        if path.startswith("runs."):
-            return base
-        has_other_heat = not path.startswith(_NO_HEAT) or path.startswith("power.conversion")
-        return lower_again(base, self.board_at(values), has_other_heat=has_other_heat)
-
     def linear(self, z: Array) -> Linear:
         """Cost, gradient and Gauss-Newton matrix at z, weak prior included."""
         p = len(self.places)
@@ -210,10 +205,9 @@ class TraceProblem:
             r = block.residuals
             cost += float((_loss(r) @ block.worth).sum())
             weight = (block.worth * HUBER / np.maximum(np.abs(r), HUBER)).ravel()
-            slopes = block.slopes.reshape(r.size, -1)
-            gradient[block.columns] += slopes.T @ (weight * r.ravel())
-            root = slopes * np.sqrt(weight)[:, None]
-            gram[np.ix_(block.columns, block.columns)] += root.T @ root
+            slopes = np.moveaxis(block.slopes, 2, 0).reshape(-1, r.size)
+            gradient[block.columns] += slopes @ (weight * r.ravel())
+            gram[np.ix_(block.columns, block.columns)] += (slopes * weight) @ slopes.T
         return Linear(cost=cost, gradient=gradient, gram=gram)
 
     def rescaled(self, z: Array) -> "TraceProblem":
@@ -254,6 +248,15 @@ def _spread(r: Array) -> float:
     size = np.abs(r)
     cut = 3.0 * 1.4826 * float(np.median(size)) or np.inf
     return float(np.sqrt(np.mean(np.minimum(size, cut) ** 2)))
+
+
+def _moved(board: "Board", base: Lowered, path: str, values: Mapping[str, float]) -> Lowered:
+    """The board with one number moved, as arrays; a run's own numbers leave it as it is."""
+    if path.startswith("runs."):
+        return base
+    has_other_heat = not path.startswith(_NO_HEAT) or path.startswith("power.conversion")
+    other = replaced(board, {path: values[path]})
+    return lower_again(base, other, has_other_heat=has_other_heat)
 
 
 def _step(place: Place) -> float:
