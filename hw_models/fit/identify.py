@@ -22,6 +22,8 @@ DEAD: Final = 0.1
 # A direction of which the data leave more than this share of the prior variance is flat.
 FLAT: Final = 0.5
 NOT_PINNED_STD: Final = 0.5
+# What is left of a flat direction in a number this well known does not matter.
+_NEGLIGIBLE_STD: Final = 0.02
 TRADED: Final = 0.95
 _AT_BOUND: Final = 1e-6
 _MEMBER: Final = 0.3
@@ -46,7 +48,7 @@ def statuses(
     hidden = np.zeros(len(z))
     for share, direction in directions:
         hidden += share * direction**2
-    is_flat = ~is_dead & ~at_bound & (hidden > 0.5 * variance)
+    is_flat = ~is_dead & ~at_bound & (hidden > 0.5 * variance) & (variance > _NEGLIGIBLE_STD**2)
     is_loose = variance > NOT_PINNED_STD**2
     correlation = spread.covariance / np.sqrt(np.outer(variance, variance))
     is_judged = ~(is_dead | at_bound | is_flat | is_loose)
