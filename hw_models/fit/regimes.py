@@ -28,6 +28,8 @@ _MOST_REGIMES: Final = 6
 _ROUNDS: Final = 6
 # Cooling that differs by less than this share is the same fan level.
 _ALIKE: Final = 1.25
+_REACH_S: Final = 60.0
+_COARSE_S: Final = 6.0
 
 
 @final
@@ -61,7 +63,7 @@ def with_fan(
     if found is None or len(found.rate) == 1 or max(found.rate) / min(found.rate) < _ALIKE:
         level = int(np.bincount(seen.fan).argmax())
         return replace(seen, fan=np.full_like(seen.fan, level)), (), (_steady(name, level),)
-    fan = _levels(board, seen, blocks, found)
+    fan = _sharpened(board, seen, _levels(board, seen, blocks, found))
     regimes = tuple(_regimes(name, seen.t_s, fan))
     return replace(seen, fan=fan), regimes, (_changed(name, regimes, found),)
 
@@ -167,6 +169,27 @@ def _levels(
             tried.append(_misfit_k(board, replace(seen, fan=fan)))
         fan[part] = 1 + int(np.argmin(tried))
     return fan
+
+
+def _sharpened(board: "Board", seen: Recorded, fan: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The same levels with each change moved, by up to a minute, to where it fits best."""
+    for row in np.flatnonzero(np.diff(fan)) + 1:
+        for reach_s, step_s in ((_REACH_S, _COARSE_S), (_COARSE_S, 1.0)):
+            at_s = seen.t_s[np.flatnonzero(np.diff(fan)) + 1]
+            now_s = float(at_s[np.abs(at_s - seen.t_s[row]).argmin()])
+            times_s = now_s + np.arange(-reach_s, reach_s + 0.5 * step_s, step_s)
+            tried = [_moved(seen.t_s, fan, now_s, float(time_s)) for time_s in times_s]
+            fan = min(tried, key=lambda other: _misfit_k(board, replace(seen, fan=other)))
+    return fan
+
+
+def _moved(t_s: Array, fan: NDArray[np.int64], from_s: float, to_s: float) -> NDArray[np.int64]:
+    """Levels (rows,) whose change at from_s happens at to_s instead."""
+    row = int(np.searchsorted(t_s, from_s))
+    to_row = int(np.clip(np.searchsorted(t_s, to_s), 1, len(t_s) - 1))
+    moved = fan.copy()
+    moved[min(row, to_row) : max(row, to_row)] = fan[row] if to_row < row else fan[row - 1]
+    return moved
 
 
 def _misfit_k(board: "Board", seen: Recorded) -> float:
