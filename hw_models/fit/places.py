@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 WEAK: Final = 3.0
+# A standard error on the scale of the fit as large as what the board file says.
+NOT_PINNED_STD: Final = 1.0 / WEAK
 POWER: Final = (
     "power.units.*",
     "power.domains.*",
