@@ -30,7 +30,7 @@ def intervals(
     At most three, those whose cost is furthest from the quadratic picture; the threshold allows
     for correlated residuals as the standard error does.
     """
-    plain = np.linalg.inv(spread.information + np.eye(len(z)))
+    plain = np.asarray(np.linalg.inv(spread.information + np.eye(len(z))), dtype=np.float64)
     std = np.sqrt(np.diag(spread.covariance))
     rise = 0.5 * NINETY**2 * np.diag(spread.covariance) / np.diag(plain)
     cost = problem.cost(z)
