@@ -181,7 +181,7 @@ def _combination(
 
 
 def _is_temperature(path: str) -> bool:
-    return path.endswith(("offset_k", "ambient_c")) or ".initial_c[" in path
+    return "offset_k" in path or path.endswith("ambient_c") or ".initial_c[" in path
 
 
 def _is_scale(places: Sequence[Place], z: Array, direction: Array) -> bool:

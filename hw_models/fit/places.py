@@ -140,6 +140,13 @@ def run_places(
 _START_K: Final = 5.0
 
 
+def offset_places(board: "Board", run: str) -> Iterator[Place]:
+    """What each zone of one run is off by, beyond the board's own offset."""
+    for name, zone in board.sensors.zones.items():
+        spread_k = np.max(zone.offset_k.std) or 1.0
+        yield _degrees(f"runs.{run}.offset_k.{name}", 0.0, float(spread_k))
+
+
 def _degrees(path: str, start_c: float, std_k: float) -> Place:
     return Place(
         path=path, start=start_c, low=start_c - 40.0, high=start_c + 40.0, scale=std_k,
