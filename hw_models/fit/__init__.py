@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hw_models.fit.excitation import plan_excitation
+    from hw_models.fit.latency import Predicted, board_performance, fit_latency, predict_latency
     from hw_models.fit.meter import Meter, read_meter
     from hw_models.fit.networks import coarser, lumped
     from hw_models.fit.plan import ExcitationPlan, Segment
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "hw_models.fit.excitation": ("plan_excitation",),
+    "hw_models.fit.latency": (
+        "Predicted",
+        "board_performance",
+        "fit_latency",
+        "predict_latency",
+    ),
     "hw_models.fit.meter": ("Meter", "read_meter"),
     "hw_models.fit.networks": ("coarser", "lumped"),
     "hw_models.fit.plan": ("ExcitationPlan", "Segment"),
@@ -32,16 +39,20 @@ __all__ = [
     "FitResult",
     "Meter",
     "Parameter",
+    "Predicted",
     "Regime",
     "Run",
     "Segment",
+    "board_performance",
     "check_run",
     "coarser",
     "fit_joint",
+    "fit_latency",
     "fit_power",
     "fit_thermal",
     "lumped",
     "plan_excitation",
+    "predict_latency",
     "read_meter",
     "read_runs",
 ]
