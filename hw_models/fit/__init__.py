@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from hw_models.fit.cluster_power import fit_cluster_power, predict_cluster_power
     from hw_models.fit.excitation import plan_excitation
     from hw_models.fit.latency import Predicted, board_performance, fit_latency, predict_latency
     from hw_models.fit.meter import Meter, read_meter
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from hw_models.fit.traces import fit_joint, fit_power, fit_thermal
 
 _HOMES = {
+    "hw_models.fit.cluster_power": (
+        "fit_cluster_power",
+        "predict_cluster_power",
+    ),
     "hw_models.fit.excitation": ("plan_excitation",),
     "hw_models.fit.latency": (
         "Predicted",
@@ -46,12 +51,14 @@ __all__ = [
     "board_performance",
     "check_run",
     "coarser",
+    "fit_cluster_power",
     "fit_joint",
     "fit_latency",
     "fit_power",
     "fit_thermal",
     "lumped",
     "plan_excitation",
+    "predict_cluster_power",
     "predict_latency",
     "read_meter",
     "read_runs",

@@ -159,8 +159,10 @@ def judged(solutions: Mapping[str, Solution], *, seed: int, cures: Mapping[str, 
         for i, unknown in enumerate(solution.unknowns):
             parameters.append(_parameter(solution, i))
             status = parameters[-1].status
-            if status != "pinned":
-                findings.append(_finding(solution, i, unknown.path, status, cures))
+            finding = _finding(solution, i, unknown.path, status, cures)
+            told = [set(other.paths) for other in findings]
+            if status != "pinned" and set(finding.paths) not in told:
+                findings.append(finding)
     return FitResult(
         parameters=tuple(parameters),
         covariance=_covariance(list(solutions.values())),
