@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgetwin.cli.output import Json, note, print_json, print_table
+from edgetwin.cli.output import Cell, Json, note, print_json, print_table
 
 if TYPE_CHECKING:
     from hw_models.fit.tasks import Task, Transfer
@@ -120,7 +120,7 @@ def _as_json(source: str, found: "Transfer") -> dict[str, Any]:
 
 
 def _print(source: str, table: Path, found: "Transfer") -> None:
-    rows = [
+    rows: list[list[Cell]] = [
         [p.k, p.method, p.response, 100 * p.mape, 100 * p.low, 100 * p.high, p.n]
         for p in found.curve
     ]

@@ -85,11 +85,11 @@ class Transferred:
     profiled: Positions
     said: Said
 
-    def rows(self) -> list[dict[str, str | float | bool | None]]:
+    def rows(self) -> list[dict[str, str | float | None]]:
         """One row per point: workload, axes, profiled, and each response with std and measured."""
         found = []
         for i in range(len(self.task.features)):
-            row: dict[str, str | float | bool | None] = {"workload": self.task.name}
+            row: dict[str, str | float | None] = {"workload": self.task.name}
             row |= {axis: float(values[i]) for axis, values in self.task.axes.items()}
             row["profiled"] = bool(i in self.profiled)
             for response, (mean, share) in self.said.items():
