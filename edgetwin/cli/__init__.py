@@ -10,6 +10,7 @@ from edgetwin.cli.boards import boards
 from edgetwin.cli.envs import envs
 from edgetwin.cli.replay import replay
 from edgetwin.cli.run import run
+from edgetwin.cli.transfer import transfer
 
 OK, FAILED, USAGE, NO_HARDWARE, UNSAFE = range(5)
 
@@ -22,7 +23,7 @@ app = typer.Typer(
     suggest_commands=False,  # the parser below suggests already
     pretty_exceptions_enable=False,
 )
-for verb in (boards, envs, run, replay):
+for verb in (boards, envs, run, replay, transfer):
     app.command()(verb)
 
 
