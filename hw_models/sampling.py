@@ -9,7 +9,7 @@ no board. Where such a list ascends in the file, it ascends in the draw.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Final, Literal, final
@@ -155,15 +155,20 @@ def _groups(board: "Board") -> Iterator[tuple[str, ...]]:
 
 def _bounds(board: "Board", path: str) -> tuple[float, float]:
     """What a number can be on any board: positive, not negative, a share, or anything."""
-    key = path.rsplit(".", 1)[-1].split("[")[0]
+    key = path.rsplit(".", 1)[-1].split("[", maxsplit=1)[0]
     if key in SIGNED:
         return -np.inf, np.inf
     low = _LEAST_SHARE * value_at(board, path) if key in POSITIVE else 0.0
     return low, 1.0 if key in _SHARES else np.inf
 
 
-def _within(bounds: tuple[float, float], low: float, high: float) -> tuple[float, float]:
-    return max(bounds[0], low), min(bounds[1], high)
+def _within(
+    bounds: tuple[float, float], low: float | None, high: float | None
+) -> tuple[float, float]:
+    return (
+        bounds[0] if low is None else max(bounds[0], low),
+        bounds[1] if high is None else min(bounds[1], high),
+    )
 
 
 def _root(covariance: Array) -> Array:
