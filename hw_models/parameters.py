@@ -67,7 +67,8 @@ def with_values(
     except ValidationError as error:
         from hw_models.board import first_problem
 
-        raise ValueError(f"{board.name} with other numbers is no board: {first_problem(error)}.")
+        problem = first_problem(error)
+        raise ValueError(f"{board.name} with other numbers is no board: {problem}.") from None
 
 
 def replaced(

@@ -1,7 +1,6 @@
 """Coarser thermal networks: nodes that the data cannot tell apart become one."""
 
 from collections.abc import Iterator, Mapping
-from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
