@@ -74,9 +74,11 @@ class Errors(Frozen):
     """Errors of one signal in one regime, predicted less measured, in the signal's unit.
 
     Divisors of the shares: mape |measured| of each reading; nmbe, cvrmse the mean of the measured.
+    n_independent is how many independent readings the n are worth: errors follow one another.
     """
 
     n: int
+    n_independent: float
     bias: float
     mae: float
     rmse: float
@@ -158,7 +160,7 @@ class Certificate(Frozen):
 
     covariance is (n, n) in the order of parameters; nuisances belong to runs, not to the board.
     errors: by split, signal ("power_w.vdd_in") and regime ("all", "idle", "heat", "cool",
-    "throttle"; regimes that did not occur are absent).
+    "steady", "throttle"; regimes that did not occur are absent); blocks: power in means over 20 s.
     """
 
     schema_version: Literal[1] = Field(default=1, alias="schema")
@@ -174,6 +176,7 @@ class Certificate(Frozen):
     covariance: tuple[tuple[float, ...], ...]
     nuisances: tuple[CertifiedParameter, ...] = ()
     errors: dict[Split, dict[str, dict[str, Errors]]] = {}
+    blocks: dict[Split, dict[str, Errors]] = {}
     coverage: dict[str, Coverage] = {}
     skill: dict[str, Skill] = {}
     envelope: Envelope = Envelope()
