@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from hw_models.certificate.certify import certify
     from hw_models.certificate.claim import Verdict, judge
-    from hw_models.certificate.model import (
-        Certificate,
+    from hw_models.certificate.files import (
         certificate_of,
         check_numbers,
         read_certificate,
         write_certificate,
     )
+    from hw_models.certificate.model import Certificate
 
 __all__ = [
     "Certificate",
@@ -28,8 +28,8 @@ __all__ = [
 _HOMES = {
     "hw_models.certificate.certify": ("certify",),
     "hw_models.certificate.claim": ("Verdict", "judge"),
-    "hw_models.certificate.model": (
-        "Certificate",
+    "hw_models.certificate.model": ("Certificate",),
+    "hw_models.certificate.files": (
         "certificate_of",
         "check_numbers",
         "read_certificate",
