@@ -26,9 +26,9 @@ def record(
     ] = None,
     period_s: Annotated[float, typer.Option("--period", help="Seconds between readings.")] = 1.0,
     seed: Annotated[int, typer.Option(help="Seed of the scenario and of sensor noise.")] = 0,
-    out: Annotated[
-        Path, typer.Option(help="Trace to write: .parquet, or .csv.")
-    ] = Path("trace.parquet"),
+    out: Annotated[Path, typer.Option(help="Trace to write: .parquet, or .csv.")] = Path(
+        "trace.parquet"
+    ),
     as_json: Json = False,
 ) -> None:
     """Record a trace from any backend; no policy turns knobs, the scenario may.
@@ -88,7 +88,9 @@ def _scenario_and_board(
         raise ValueError("no board given; add --board (see `edgetwin boards`), or name a task.")
     if backend == "replay":
         if chosen is not None or scenario is not None:
-            raise ValueError("a recorded trace has had its scenario; leave out task and --scenario.")
+            raise ValueError(
+                "a recorded trace has had its scenario; leave out task and --scenario."
+            )
         return None, name
     if scenario is None and chosen is None:
         raise ValueError("nothing to record; name a task (thermal, training) or a --scenario.")

@@ -75,7 +75,16 @@ def _data(certificate: Certificate) -> Table:
 
 
 def _runs(certificate: Certificate) -> Table:
-    heads = ("run", "split", "day", "readings", "minutes", "period (s)", "dropped", "ambient (degC)")
+    heads = (
+        "run",
+        "split",
+        "day",
+        "readings",
+        "minutes",
+        "period (s)",
+        "dropped",
+        "ambient (degC)",
+    )
     rows: list[list[Cell]] = [
         [run.name, run.split, run.day, run.n, (run.end_s - run.start_s) / 60.0, run.period_s,
          run.dropped, run.ambient_c]
@@ -204,7 +213,9 @@ def _charts(runs: Sequence[Evaluated]) -> Iterator[SeriesChart]:
             yield SeriesChart(
                 title=f"{name}: residual",
                 unit=unit,
-                series=[Series(name="predicted less measured", t_s=run.t_s, values=said - measured)],
+                series=[
+                    Series(name="predicted less measured", t_s=run.t_s, values=said - measured)
+                ],
                 levels=[Level(name="mean", value=float(np.nanmean(said - measured)))],
             )
 
