@@ -18,10 +18,10 @@ from edgetwin.report.sections import (
     Table,
     Text,
 )
+from hw_models.board import Board
 from hw_models.certificate.evaluated import Evaluated
 from hw_models.certificate.model import Certificate, CertifiedParameter, Errors
 from hw_models.parameters import std_at, value_at
-from hw_models.board import Board
 
 _ERRORS: Final = ("n", "bias", "mae", "rmse", "max", "p95")
 _SHARES: Final = ("mape", "nmbe", "cvrmse")

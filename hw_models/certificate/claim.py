@@ -17,6 +17,7 @@ from hw_models.certificate.evaluated import Evaluated, evaluate
 from hw_models.certificate.figures import errors_of
 from hw_models.certificate.intervals import counted, scatter
 from hw_models.certificate.model import Certificate, Errors
+from hw_models.certificate.points import Table, certified_result, errors_at
 from hw_models.reading import Reading
 from hw_models.sampling import posterior
 
@@ -34,8 +35,8 @@ SIGMAS: Final = 3.0
 class SignalClaim:
     """What was certified of a signal, what the new data show, and whether that agrees.
 
-    rmse and certified_rmse in the signal's unit, most_rmse the largest that agrees; share_90 the
-    counted share of readings in their 90 % interval, least_share_90 the smallest that agrees.
+    rmse and certified_rmse (held-out where runs were held out) in the signal's unit, most_rmse the
+    largest that agrees; share_90 the counted share of readings in their 90 % interval, least_share_90 the smallest that agrees.
     """
 
     rmse: float
@@ -54,9 +55,9 @@ class Verdict:
     board: str
     certificate: Certificate
     runs: tuple[Evaluated, ...]
-    errors: Mapping[str, Mapping[str, Errors]]
+    errors: Mapping[str, Errors]
     signals: Mapping[str, SignalClaim]
-    outside_share: float
+    outside_share: float | None
 
     @property
     def inside(self) -> bool:
@@ -69,8 +70,7 @@ class Verdict:
         return {
             "board": self.board,
             "signals": {
-                name: {key: getattr(rows["all"], key) for key in keys}
-                for name, rows in self.errors.items()
+                name: {key: getattr(row, key) for key in keys} for name, row in self.errors.items()
             },
             "claim": {
                 "id": self.certificate.id,
@@ -82,19 +82,29 @@ class Verdict:
         }
 
 
-def judge(board: "Board", certificate: Certificate, runs: Sequence["Run"]) -> Verdict:
-    """New runs against a certificate; ValueError where they share no signal with it."""
+def judge(
+    board: "Board",
+    certificate: Certificate,
+    runs: Sequence["Run"] = (),
+    tables: Sequence[Table] = (),
+) -> Verdict:
+    """New runs and tables against a certificate; ValueError where they share no signal with it.
+
+    KeyError for a network that the certificate does not know.
+    """
     seen = evaluate(board, runs)
-    errors = errors_of(seen)
-    claimed = certificate.errors.get("held-out") or certificate.errors.get("fitted", {})
+    errors = {signal: rows["all"] for signal, rows in errors_of(seen).items()}
+    for table in tables:
+        errors |= errors_at(board, certified_result(certificate), table)
+    claimed = certificate.errors.get("fitted", {}) | certificate.errors.get("held-out", {})
     widths = {s: (c.half_50, c.half_90) for s, c in certificate.coverage.items() if s in errors}
     spread = scatter(board, seen, posterior(board, certificate), certificate.seed)
     coverage = counted(seen, widths, spread)
     claims = {}
-    for signal, rows in errors.items():
+    for signal, row in errors.items():
         if signal in claimed:
             share = coverage[signal].share_90 if signal in coverage else None
-            claims[signal] = _claim(certificate, signal, claimed[signal]["all"], rows["all"], share)
+            claims[signal] = _claim(certificate, signal, claimed[signal]["all"], row, share)
     if not claims:
         raise ValueError(
             f"certificate {certificate.id} speaks of {', '.join(claimed) or 'no signal'}; "
@@ -106,14 +116,16 @@ def judge(board: "Board", certificate: Certificate, runs: Sequence["Run"]) -> Ve
         runs=seen,
         errors=errors,
         signals=claims,
-        outside_share=outside_share(board, certificate, seen),
+        outside_share=outside_share(board, certificate, seen) if seen else None,
     )
 
 
 def _claim(
     certificate: Certificate, signal: str, was: Errors, now: Errors, share_90: float | None
 ) -> SignalClaim:
-    most_rmse = most_rmse_of(was, now, certificate.sensors[signal].resolution)
+    sensor = certificate.sensors.get(signal)
+    step = sensor.resolution if sensor else 0.0
+    most_rmse = most_rmse_of(was, now, step)
     stated = certificate.coverage[signal].share_90 if signal in certificate.coverage else None
     least = None
     if share_90 is not None:
@@ -121,14 +133,13 @@ def _claim(
         noise = np.sqrt(expected * (1 - expected) * (1 / now.n_independent + 1 / was.n_independent))
         least = max(0.0, expected - SIGMAS * float(noise))
     in_interval = least is None or share_90 is None or share_90 >= least
-    small = now.rmse <= certificate.sensors[signal].resolution
     return SignalClaim(
         rmse=now.rmse,
         certified_rmse=was.rmse,
         most_rmse=most_rmse,
         share_90=share_90,
         least_share_90=least,
-        holds=now.rmse <= most_rmse and (in_interval or small),
+        holds=now.rmse <= most_rmse and (in_interval or now.rmse <= step),
     )
 
 

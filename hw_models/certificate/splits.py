@@ -1,4 +1,4 @@
-"""Which runs a fit sees and which it is judged by: split by run, else by blocks, never by sample."""
+"""Which runs are fitted and which judge the fit: split by run, else by blocks, never by sample."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -36,6 +36,8 @@ def split_runs(runs: Sequence["Run"], hold_out: Sequence[str] = ()) -> SplitRuns
     """
     if hold_out:
         return _by_name(runs, hold_out)
+    if not runs:
+        return SplitRuns(fitted=(), held_out=(), same_run=False, note="no run")
     if len(runs) == 1:
         return _by_blocks(runs[0])
     return SplitRuns(
