@@ -31,14 +31,13 @@ def read_measured(board: "Board", paths: Sequence[Path], period_s: float) -> Mea
     """
     from edgetwin.storage import file_sha256
     from hw_models.certificate.points import is_table, read_points
-    from hw_models.fit import read_runs
 
     for path in paths:
         if not path.is_file():
             raise FileNotFoundError(f"no data at {path}; give a trace, a log or a table.")
     tables = [path for path in paths if is_table(path)]
     traces = [path for path in paths if path not in tables]
-    runs = [run for path in traces for run in read_runs(board, path, period_s=period_s)]
+    runs = [run for path in traces for run in _runs(board, path, period_s)]
     for run in runs:
         for finding in run.findings:
             note(f"{run.name}: {finding.message}")
@@ -48,6 +47,12 @@ def read_measured(board: "Board", paths: Sequence[Path], period_s: float) -> Mea
         data=_named({path: file_sha256(path) for path in paths}),
         days={run.name: day for run in runs if (day := _day(run.start_s))},
     )
+
+
+def _runs(board: "Board", path: Path, period_s: float) -> "Sequence[Run]":
+    from hw_models.fit import read_runs
+
+    return read_runs(board, path, period_s=period_s)
 
 
 def _named(digests: dict[Path, str]) -> dict[str, str]:

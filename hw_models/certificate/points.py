@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, final
 import numpy as np
 from numpy.typing import NDArray
 
+from hw_models.certificate.evaluated import Pooled
 from hw_models.certificate.figures import errors
 from hw_models.certificate.model import Certificate, CertifiedParameter, Errors, Split
 from hw_models.tables import (
@@ -101,7 +102,10 @@ def errors_at(board: "Board", result: "FitResult", table: Table) -> dict[str, Er
     found = {}
     for name in dict.fromkeys(table.networks):
         for signal, measured, said in _compared(board, result, table.of(name), name):
-            found[f"{signal}.{name}"] = errors(measured, said, 1.0, has_shares=True)
+            each = np.arange(len(measured))
+            found[f"{signal}.{name}"] = errors(
+                Pooled(measured=measured, said=said, stretch=each), has_shares=True
+            )
     return found
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from hw_models.board_checks import quantities
-from hw_models.parameters import with_values
+from hw_models.parameters import paths, std_at, with_values
 from hw_models.quantity import Source
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from hw_models.certificate.model import Certificate
     from hw_models.fit import FitResult
 
-# A section has the certificate's grade where the fit pins at least this share of what it moved.
+# A section has the certificate's grade where the fit pins this share of its uncertain numbers.
 PINNED_SHARE: Final = 0.5
 
 
@@ -43,9 +43,10 @@ def stamped(board: "Board", certificate: "Certificate", source: str) -> "Board":
     made = board.sources[source].model_copy(update={"holdout": shown})
     grades = dict(board.grades)
     for section in board.grades:
-        moved = [p for p in certificate.parameters if p.path.startswith(f"{section}.")]
-        pinned = [p for p in moved if p.status == "pinned"]
-        if moved and len(pinned) >= PINNED_SHARE * len(moved):
+        own = [path for path in paths(board) if path.startswith(f"{section}.")]
+        uncertain = [path for path in own if std_at(board, path) > 0.0]
+        pinned = {p.path for p in certificate.parameters if p.status == "pinned"} & set(own)
+        if pinned and len(pinned) >= PINNED_SHARE * len(uncertain):
             grades[section] = certificate.grade
     update = {"sources": {**board.sources, source: made}, "grades": grades}
     return with_values(board.model_copy(update=update), {})
