@@ -1,6 +1,5 @@
 """A small board whose true numbers are known, and runs that a twin of it recorded."""
 
-from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -87,10 +86,3 @@ def session(seed: int, *, altered: bool = False) -> Run:
     seen = recorded(file_board(), trace(seed, altered=altered))
     return Run(name=f"run{seed}", recorded=seen, sha256=f"{seed:064x}", start_s=0.0, findings=())
 
-
-@dataclass(frozen=True)
-class Days:
-    """Days of runs by name."""
-
-    same: dict[str, str]
-    other: dict[str, str]

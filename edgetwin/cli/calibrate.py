@@ -28,9 +28,9 @@ def calibrate(
     meter: Annotated[
         Path | None, typer.Option(help="CSV of an external power meter: t_s,power_w.")
     ] = None,
-    period_s: Annotated[
-        float, typer.Option(help="Seconds between lines of a log without time stamps.")
-    ] = 1.0,
+    mode: Annotated[
+        str | None, typer.Option(help="Power mode, for clocks that a log lacks.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of starts, draws and splits of tables.")] = 0,
     as_json: Json = False,
 ) -> None:
@@ -48,7 +48,7 @@ def calibrate(
     if seed < 0:
         raise ValueError(f"--seed {seed}: give a whole number from 0 on.")
     before = load_board(board)
-    measured = read_measured(before, traces, period_s)
+    measured = read_measured(before, traces, mode)
     log = None if meter is None else read_meter(meter)
     data = measured.data | ({} if meter is None else {meter.name: file_sha256(meter)})
     arguments = {
@@ -57,7 +57,7 @@ def calibrate(
         "board": before.name,
         "holdout": holdout or [],
         "meter": None if meter is None else meter.name,
-        "period_s": period_s,
+        "mode": mode,
         "seed": seed,
     }
     with RunFolder.create(out, command(), arguments, _hashes(before, data)) as folder:
@@ -85,10 +85,12 @@ def calibrate(
 def _recipe(arguments: dict[str, Any]) -> str:
     """The words that repeat this calibration, without the folders of this machine."""
     held = "".join(f" --holdout {name}" for name in arguments["holdout"])
-    meter = f" --meter {arguments['meter']}" if arguments["meter"] else ""
+    more = "".join(
+        f" --{option} {arguments[option]}" for option in ("meter", "mode") if arguments[option]
+    )
     files = " ".join(arguments["data"])
     return (
-        f"edgetwin calibrate {files} --board {arguments['board']}{held}{meter} "
+        f"edgetwin calibrate {files} --board {arguments['board']}{held}{more} "
         f"--seed {arguments['seed']}"
     )
 

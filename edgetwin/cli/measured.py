@@ -24,35 +24,30 @@ class Measured:
     days: dict[str, str]
 
 
-def read_measured(board: "Board", paths: Sequence[Path], period_s: float) -> Measured:
+def read_measured(board: "Board", paths: Sequence[Path], mode: str | None) -> Measured:
     """Read and check every file; what is wrong with a run is said on stderr, run by run.
 
     FileNotFoundError, or ValueError in one line, for a file that cannot be used.
     """
     from edgetwin.storage import file_sha256
     from hw_models.certificate.points import is_table, read_points
+    from hw_models.fit import read_runs
 
     for path in paths:
         if not path.is_file():
             raise FileNotFoundError(f"no data at {path}; give a trace, a log or a table.")
     tables = [path for path in paths if is_table(path)]
     traces = [path for path in paths if path not in tables]
-    runs = [run for path in traces for run in _runs(board, path, period_s)]
+    runs = [run for path in traces for run in read_runs(board, path, mode=mode)]
     for run in runs:
         for finding in run.findings:
-            note(f"{run.name}: {finding.message}")
+            note(f"{run.name}: {finding.message.removeprefix(f'{run.name}: ')}")
     return Measured(
         runs=tuple(runs),
         tables=tuple(map(read_points, tables)),
         data=_named({path: file_sha256(path) for path in paths}),
         days={run.name: day for run in runs if (day := _day(run.start_s))},
     )
-
-
-def _runs(board: "Board", path: Path, period_s: float) -> "Sequence[Run]":
-    from hw_models.fit import read_runs
-
-    return read_runs(board, path, period_s=period_s)
 
 
 def _named(digests: dict[Path, str]) -> dict[str, str]:

@@ -17,9 +17,9 @@ def validate(
         list[Path], typer.Argument(help="Traces, tegrastats logs, latency or step tables.")
     ],
     board: Annotated[str, typer.Option(help="Board with a certificate: a name or board.toml.")],
-    period_s: Annotated[
-        float, typer.Option(help="Seconds between lines of a log without time stamps.")
-    ] = 1.0,
+    mode: Annotated[
+        str | None, typer.Option(help="Power mode, for clocks that a log lacks.")
+    ] = None,
     as_json: Json = False,
 ) -> int:
     """Apply a certificate to new data; exit code 1 when they contradict what it claims.
@@ -34,7 +34,7 @@ def validate(
     certificate = made.certificate
     if certificate is None:
         raise ValueError(f"{made.name} has no certificate; `edgetwin calibrate` makes one.")
-    measured = read_measured(made, traces, period_s)
+    measured = read_measured(made, traces, mode)
     with Progress(f"driving {made.name}"):
         verdict = judge(made, certificate, measured.runs, measured.tables)
     if as_json:

@@ -1,7 +1,9 @@
 """Which runs are fitted and which judge the fit: split by run, else by blocks, never by sample."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, final
 
 import numpy as np
@@ -63,7 +65,8 @@ def _by_name(runs: Sequence["Run"], names: Sequence[str]) -> SplitRuns:
 
 def _is_called(run: "Run", name: str) -> bool:
     """By its own name, or by that of its file, of which sessions bear a number behind it."""
-    return run.name == name or run.name.startswith(f"{name}#")
+    stem = Path(name).stem.replace(".", "-")
+    return run.name == name or re.fullmatch(rf"{re.escape(stem)}(-\d+)?", run.name) is not None
 
 
 def _by_blocks(run: "Run") -> SplitRuns:
