@@ -40,36 +40,32 @@ def calibrate(
     """
     from edgetwin.progress import Progress
     from edgetwin.runs import RunFolder
-    from edgetwin.storage import file_sha256
     from hw_models.board import load_board
     from hw_models.certificate.calibration import calibrate as fitted
-    from hw_models.fit import read_meter
 
     if seed < 0:
         raise ValueError(f"--seed {seed}: give a whole number from 0 on.")
     before = load_board(board)
-    measured = read_measured(before, traces, mode)
-    log = None if meter is None else read_meter(meter)
-    data = measured.data | ({} if meter is None else {meter.name: file_sha256(meter)})
+    measured = read_measured(before, traces, mode, meter)
     arguments = {
         "verb": "calibrate",
-        "data": list(measured.data),
+        "data": [path.name for path in traces],
         "board": before.name,
         "holdout": holdout or [],
         "meter": None if meter is None else meter.name,
         "mode": mode,
         "seed": seed,
     }
-    with RunFolder.create(out, command(), arguments, _hashes(before, data)) as folder:
+    with RunFolder.create(out, command(), arguments, _hashes(before, measured.data)) as folder:
         with Progress(f"fitting {before.name}"):
             found = fitted(
                 before,
                 measured.runs,
                 tables=measured.tables,
-                data=data,
+                data=measured.data,
                 recipe=_recipe(arguments),
                 hold_out=holdout or (),
-                meter=log,
+                meter=measured.meter,
                 days=measured.days,
                 seed=seed,
             )
