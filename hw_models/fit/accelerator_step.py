@@ -9,7 +9,7 @@ without counts has these five for itself.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, final
 
 import numpy as np
@@ -37,13 +37,15 @@ _OF_NETWORK: Final = ("cycles", "half_batch", "memory_cycles", "fixed_memory_cyc
 class StepForm:
     """What is needed to price a step on one kind of accelerator of a board.
 
-    host_hz is the clock of the core that launches kernels; counts the profiles by network.
+    host_hz is the clock of the core that launches kernels; counts the profiles by network. priors
+    (centre, std of ln, by path) replace those that documents and the table's own scales give.
     """
 
     board: "Board"
     kind: str
     host_hz: float
     counts: "Mapping[str, NetworkProfile]"
+    priors: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     def path(self, last: str) -> str:
         """Where a parameter of the accelerator stands in the board file."""
@@ -76,19 +78,20 @@ class StepForm:
         }
         found = []
         for path in self.paths(table.networks):
-            last = path.rsplit(".", 1)[1]
+            prefix, last = path.rsplit(".", 1)
+            known = priors
             if path.startswith("runs."):
-                own = _own_priors(table.of(path.split(".", 1)[1].rsplit(".", 1)[0]))
-                found.append(Unknown(path=path, prior=own[last][0], spread=own[last][1]))
-            else:
-                found.append(Unknown(path=path, prior=priors[last][0], spread=priors[last][1]))
+                known = _own_priors(table.of(prefix.removeprefix("runs.")))
+            prior, spread = self.priors.get(path, known[last])
+            found.append(Unknown(path=path, prior=prior, spread=spread))
         return found
 
     def parts(self, table: StepTable, paths: tuple[str, ...], ln: Array) -> "StepParts":
         """Compute, memory and launch time of every point, and their slopes against ln."""
         n, p = len(table.batch), len(paths)
         value, at = np.exp(ln), {path: i for i, path in enumerate(paths)}
-        times = np.empty((3, n))
+        clocks_hz = np.stack([table.gpu_hz, table.emc_hz, np.ones(n)])
+        times_s = np.empty((3, n))
         slopes = np.zeros((3, n, p))
         moved_bytes = np.empty(n)
         for name in dict.fromkeys(table.networks):
@@ -96,10 +99,9 @@ class StepForm:
             batch = table.batch[where]
             fill = self._counted if name in self.counts else self._own
             some, some_slopes, moved_bytes[where] = fill(name, batch, value, at)
-            times[:, where], slopes[:, where] = some, some_slopes
-        times[0] /= table.gpu_hz
-        times[1] /= table.emc_hz
-        return StepParts(times_s=times, slopes=slopes, q=float(value[0]), moved_bytes=moved_bytes)
+            times_s[:, where] = some / clocks_hz[:, where]
+            slopes[:, where] = some_slopes
+        return StepParts(times_s=times_s, slopes=slopes, q=float(value[0]), moved_bytes=moved_bytes)
 
     def _counted(
         self, name: str, batch: Array, value: Array, at: Mapping[str, int]

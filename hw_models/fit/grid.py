@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from hw_models.fit.discrepancy import Residual, fit_residual
 from hw_models.fit.grid_model import NAMES, OF_LIMIT, ln_grid, ln_grid_slopes
-from hw_models.fit.points import Evaluate, Solution, Unknown, judged, solve
+from hw_models.fit.points import Evaluate, Solution, Unknown, solve
 from hw_models.fit.result import FitResult
+from hw_models.fit.verdicts import judged
 from hw_models.tables import Grid
 
 Array = NDArray[np.float64]
@@ -135,9 +136,13 @@ def _ends(
 
 
 def _places(batch: Array, setting: Array, low: Array, high: Array) -> Array:
-    """Cells in the unit square, (n, 2): logarithm of the batch, inverse of the setting."""
-    along = np.log(batch / low[0]) / max(np.log(high[0] / low[0]), 1e-9)
-    across = (1 / low[1] - 1 / setting) / max(1 / low[1] - 1 / high[1], 1e-300)
+    """Cells in the unit square, (n, 2): logarithm of the batch, inverse of the setting.
+
+    An axis of one value only is scaled as if it reached from there to twice as much.
+    """
+    ends = np.where(high > low, high, 2 * low)
+    along = np.log(batch / low[0]) / np.log(ends[0] / low[0])
+    across = (1 / low[1] - 1 / setting) / (1 / low[1] - 1 / ends[1])
     return np.stack([along, across], axis=1)
 
 

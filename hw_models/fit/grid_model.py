@@ -3,9 +3,9 @@
 For a fixed number of samples (an epoch), with the clock x relative to the highest one:
 
     host    H = c b_h / b                         launches, per step
-    compute C = c (1 + b_c / b) exp(g_c (b/B)^2)  at the highest clock; small batches fill it badly
+    compute C = c (1 + b_c / b) (1 + (b/B)^2)^g_c  at the highest clock; small batches fill it badly
     step    S = roof(C / x, H, q)                 launches run ahead of the GPU
-    rest    R = c r exp(g_r (b/B)^2)              what overlaps with nothing: data, validation
+    rest    R = c r (1 + (b/B)^2)^g_r             what overlaps with nothing: data, validation
     time    T = S + R
     while stepping W = w_s + w_d b/(b + b_w) e(x) C / S,  mean power P = (W S + w_s R) / T
 
@@ -51,7 +51,7 @@ def _clock_under(
     exponent: float,
 ) -> float:  # fmt: skip
     """ln of the clock at which dynamic power reaches room_w, by bisection and Newton's steps."""
-    low, high = -6.0, 3.0
+    low, high = -6.0, 5.0
     ratio = 1.0 / exponent - 1.0
     z = 0.0
     for k in range(40):
@@ -65,7 +65,7 @@ def _clock_under(
         steep = x ** (_BEND * ratio)
         slope = ratio * steep / (gain**-_BEND + steep) + (compute / x / step) ** q
         new = z - over / slope
-        if k < 6 or not low <= new <= high:
+        if k < 7 or not low <= new <= high:
             new = 0.5 * (low + high)
         if abs(new - z) < 1e-13:
             break
@@ -83,9 +83,9 @@ def ln_grid(ln: Array, batch: Array, setting: Array, is_limit: bool, scale: Arra
     p = np.exp(ln)
     found = np.empty((2, len(batch)))
     for i in range(len(batch)):
-        b, grown = batch[i], (batch[i] / scale[0]) ** 2
-        compute = (1.0 + p[1] / b) * np.exp(p[5] * grown)
-        host, rest = p[2] / b, p[4] * np.exp(p[6] * grown)
+        b, grown = batch[i], 1.0 + (batch[i] / scale[0]) ** 2
+        compute = (1.0 + p[1] / b) * grown ** p[5]
+        host, rest = p[2] / b, p[4] * grown ** p[6]
         dynamic_w = p[8] * b / (b + p[9])
         if is_limit:
             soft_w = _SOFT * p[7]

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Final, final
 import numpy as np
 from numpy.typing import NDArray
 
-from hw_models.fit.points import Evaluate, Solution, Unknown, judged, solve
+from hw_models.fit.points import Evaluate, Solution, Unknown, solve
 from hw_models.fit.result import FitResult, Parameter
 from hw_models.fit.roofline import ln_roofline
+from hw_models.fit.verdicts import judged
 from hw_models.tables import LatencyTable
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def fit_latency(table: LatencyTable, *, priors: Priors | None = None, seed: int 
     """Four parameters per network from its points; deterministic by seed.
 
     A network with few points leans on priors, and findings say which parameters do. priors replace
-    the weak ones (see `hw_models.fit.transfer`) by `pnorm`, `overhead_s` and `memory_ratio`, which
+    the weak ones (see `hw_models.fit.sources`) by `pnorm`, `overhead_s` and `memory_ratio`, which
     is memory_cycles / compute_cycles. rms has the relative residual by network. ValueError for
     fewer than two points of a network.
     """
