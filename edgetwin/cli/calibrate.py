@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edgetwin.cli.measured import read_measured
-from edgetwin.cli.output import Json, note, print_json, print_table
+from edgetwin.cli.output import Cell, Json, note, print_json, print_table
 from edgetwin.cli.run import command
 
 if TYPE_CHECKING:
     from edgetwin.runs import RunFolder
     from hw_models.board import Board
     from hw_models.certificate.calibration import Calibrated
-    from hw_models.certificate.model import Certificate
+    from hw_models.certificate.model import Certificate, Split
 
 
 def calibrate(
@@ -137,7 +137,7 @@ def _result(found: "Calibrated", out: Path) -> dict[str, Any]:
 
 
 def _print(certificate: "Certificate") -> None:
-    split = "held-out" if "held-out" in certificate.errors else "fitted"
+    split: Split = "held-out" if "held-out" in certificate.errors else "fitted"
     rows = [
         [signal, e["all"].n, e["all"].bias, e["all"].mae, e["all"].rmse, e["all"].p95,
          _share(e["all"].mape), _inside(certificate, signal)]
@@ -146,7 +146,7 @@ def _print(certificate: "Certificate") -> None:
     title = f"{certificate.id}: grade {certificate.grade} ({certificate.reason}); {split} runs"
     heads = ["signal", "n", "bias", "MAE", "RMSE", "P95", "MAPE [%]", "in 90 % interval [%]"]
     print_table(title, heads, rows)
-    numbers = [[p.path, p.value, p.std, p.status] for p in certificate.parameters]
+    numbers: list[list[Cell]] = [[p.path, p.value, p.std, p.status] for p in certificate.parameters]
     print_table("Parameters", ["parameter", "value", "std", "status"], numbers)
     for finding in certificate.findings:
         print(f"{finding.kind}: {finding.message} {finding.cure}".rstrip())
