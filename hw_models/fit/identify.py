@@ -91,15 +91,23 @@ def _is_at_bound(place: Place, value: float) -> bool:
 
 
 def _flat_directions(covariance: Array, is_out: NDArray[np.bool_]) -> list[tuple[float, Array]]:
-    """Directions (p,) of length 1 that the data leave open, with the variance they keep."""
+    """Directions (p,) of length 1 of two or more numbers that the data leave open, with the
+    variance they keep."""
     inside = np.flatnonzero(~is_out)
     variances, basis = np.linalg.eigh(covariance[np.ix_(inside, inside)])
     found = []
     for i in np.flatnonzero(variances > FLAT):
         direction = np.zeros(len(covariance))
         direction[inside] = basis[:, i]
-        found.append((float(variances[i]), direction))
+        if len(_members(direction)) > 1:
+            found.append((float(variances[i]), direction))
     return found
+
+
+def _members(direction: Array) -> list[int]:
+    """The numbers that take part in a direction."""
+    size = np.abs(direction)
+    return [int(i) for i in np.flatnonzero(size > _MEMBER * size.max())]
 
 
 def _dead(places: Sequence[Place], found: Sequence[Status]) -> Iterator[Finding]:
@@ -136,9 +144,8 @@ def _flat(
     found: Sequence[Status],
 ) -> Iterator[Finding]:
     for _, direction in directions:
-        most = float(np.abs(direction).max())
-        members = [i for i in np.flatnonzero(np.abs(direction) > _MEMBER * most)]
-        if len(members) < 2 or not any(found[i] == "flat" for i in members):
+        members = _members(direction)
+        if not any(found[i] == "flat" for i in members):
             continue
         paths = tuple(places[i].path for i in members)
         yield Finding(

@@ -129,8 +129,8 @@ def run_places(
     board: "Board", run: str, ambient_c: float, starts_c: Sequence[float]
 ) -> Iterator[Place]:
     """What belongs to one run: the air around the board, and where the heat was at its start."""
-    std_k = WEAK * max(board.thermal.ambient_c.std, 1.0)  # type: ignore[type-var]
-    yield _degrees(f"runs.{run}.ambient_c", ambient_c, float(std_k))
+    std_k = WEAK * max(std_at(board, "thermal.ambient_c"), 1.0)
+    yield _degrees(f"runs.{run}.ambient_c", ambient_c, std_k)
     for node, start_c in zip(board.thermal.nodes, starts_c, strict=True):
         yield _degrees(f"runs.{run}.initial_c[{node}]", start_c, _START_K)
 
