@@ -60,14 +60,13 @@ class _Points:
     """Half the sum of squares of residuals, heavy tails cut down, and of the priors."""
 
     evaluate: Evaluate
-    predict: Callable[[Array], Array]
     ln_measured: Array
     centre: Array
     spread: Array
     noise: Array
 
     def cost(self, z: Array) -> float:
-        r = (self.predict(z) - self.ln_measured) / self.noise
+        r = (self.evaluate(z)[0] - self.ln_measured) / self.noise
         return self._cost(r, z)
 
     def _cost(self, r: Array, z: Array) -> float:
@@ -97,15 +96,13 @@ def solve(
     noise: float = 0.01,
     starts: int = 4,
     begin: Array | None = None,
-    predict: Callable[[Array], Array] | None = None,
     is_noise_known: bool = False,
 ) -> Solution:
     """The best of several starts, deterministic by seed; ValueError where none gives a number.
 
     measured (m,) is positive; begin (p,) is where the first start begins (default: the priors'
-    centre); predict gives what evaluate does without slopes, where that is much quicker. noise is
-    the share by which a point is expected to be off; unless it is known it is estimated from the
-    residuals, with the weight of two points for `noise`.
+    centre). noise is the share by which a point is expected to be off; unless it is known it is
+    estimated from the residuals, with the weight of two points for `noise`.
     """
     centre = np.log([u.prior for u in unknowns])
     spread = np.array([u.spread for u in unknowns])
@@ -116,8 +113,7 @@ def solve(
 
     def problem(share: float) -> _Points:
         return _Points(
-            evaluate=evaluate, predict=predict or (lambda z: evaluate(z)[0]),
-            ln_measured=np.log(measured), centre=centre, spread=spread,
+            evaluate=evaluate, ln_measured=np.log(measured), centre=centre, spread=spread,
             noise=np.full(len(measured), share),
         )  # fmt: skip
 
@@ -135,7 +131,7 @@ def _noise(points: _Points, z: Array, expected: float) -> float:
     here = points.linear(z)
     prior = np.diag(points.spread**-2)
     used = float(np.trace(np.linalg.solve(here.gram, here.gram - prior)))
-    r = points.predict(z) - points.ln_measured
+    r = points.evaluate(z)[0] - points.ln_measured
     pulled = r / np.sqrt(1 + (r / points.noise / _TAIL) ** 2)
     left = max(len(r) - used, 0.0)
     return float(np.sqrt((2 * expected**2 + (pulled**2).sum() / _KEPT) / (2 + left)))
@@ -149,5 +145,5 @@ def _solution(points: _Points, z: Array, unknowns: tuple[Unknown, ...], share: f
         covariance=np.asarray(np.linalg.inv(gram), dtype=np.float64),
         information=np.diag(gram) - points.spread**-2,
         noise=share,
-        residuals=points.predict(z) - points.ln_measured,
+        residuals=points.evaluate(z)[0] - points.ln_measured,
     )
