@@ -1,16 +1,12 @@
 """A board becomes a board file: TOML that people read and `load_board` reads back equal."""
 
-import json
-import re
-from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
+
+from hw_models.toml_text import toml_text
 
 if TYPE_CHECKING:
     from hw_models.board import Board
-
-_BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+")
-_QUANTITY: Final = {"value", "std", "source"}
 
 
 def write_board(board: "Board", path: str | Path) -> None:
@@ -19,61 +15,5 @@ def write_board(board: "Board", path: str | Path) -> None:
 
 
 def board_text(board: "Board") -> str:
-    """The board as TOML: sections in the order of the schema, a number with its std and source on
-    one line, what equals the schema's default left out."""
-    data = board.model_dump(by_alias=True, exclude_defaults=True)
-    return "\n".join(_table((), data)) + "\n"
-
-
-def _table(place: tuple[str, ...], table: Mapping[str, Any]) -> Iterator[str]:
-    """The lines of one table: its own entries first, then the tables in it."""
-    below = {key: value for key, value in table.items() if _is_section(value, len(place) + 1)}
-    if place and (len(below) < len(table) or not table):
-        yield ""
-        yield f"[{'.'.join(map(_key, place))}]"
-    for key, value in table.items():
-        if key not in below:
-            yield f"{_key(key)} = {_value(value)}"
-    for key, value in below.items():
-        yield from _table((*place, key), value)
-
-
-def _is_section(value: Any, depth: int) -> bool:
-    """Tables stand on lines of their own down to depth 2, and further down if they hold tables."""
-    if not isinstance(value, Mapping) or value.keys() == _QUANTITY:
-        return False
-    return depth <= 2 or any(isinstance(item, Mapping) for item in value.values())
-
-
-def _value(value: Any) -> str:
-    match value:
-        case bool():
-            return "true" if value else "false"
-        case str():
-            return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-        case float():
-            return _number(value)
-        case Mapping():
-            items = (f"{_key(key)} = {_value(item)}" for key, item in value.items())
-            return f"{{ {', '.join(items)} }}" if value else "{}"
-        case list() | tuple():
-            return _array(value)
-    return str(value)
-
-
-def _array(values: list[Any] | tuple[Any, ...]) -> str:
-    if any(isinstance(item, Mapping) for item in values):
-        return "[\n" + "".join(f"    {_value(item)},\n" for item in values) + "]"
-    return f"[{', '.join(map(_value, values))}]"
-
-
-def _number(value: float) -> str:
-    """The shortest text that reads back bit for bit; megahertz and megabytes as such."""
-    in_millions = f"{value / 1e6!r}e6".replace(".0e6", "e6")
-    is_large = 1e6 <= abs(value) < 1e15
-    return in_millions if is_large and float(in_millions) == value else repr(value)
-
-
-def _key(key: object) -> str:
-    text = str(key)
-    return text if _BARE_KEY.fullmatch(text) else json.dumps(text, ensure_ascii=False)
+    """The board as TOML, in the order of the schema; what equals a default is left out."""
+    return toml_text(board.model_dump(by_alias=True, exclude_defaults=True))

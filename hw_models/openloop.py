@@ -225,7 +225,14 @@ def stretch(
 
 @jit
 def _held(
-    board: Any, fan: Any, nodes_c: Any, level: Any, busy: Any, traffic: Any, online: Any, rails_w: Any
+    board: Any,
+    fan: Any,
+    nodes_c: Any,
+    level: Any,
+    busy: Any,
+    traffic: Any,
+    online: Any,
+    rails_w: Any,
 ) -> None:
     """Fill rails_w (rows, n_rails): every reading is a stretch of no length from its own heat."""
     used_j, energy_j, dt_s = np.zeros(board[0].parts), np.zeros(1), np.zeros(1)
