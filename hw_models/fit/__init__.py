@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hw_models.fit.cluster_power import fit_cluster_power, predict_cluster_power
+    from hw_models.fit.designs import space_filling
     from hw_models.fit.excitation import plan_excitation
+    from hw_models.fit.grid import GridFit, GridPrediction, fit_grid
     from hw_models.fit.latency import Predicted, board_performance, fit_latency, predict_latency
     from hw_models.fit.meter import Meter, read_meter
     from hw_models.fit.networks import coarser, lumped
@@ -22,7 +24,13 @@ _HOMES = {
         "fit_cluster_power",
         "predict_cluster_power",
     ),
+    "hw_models.fit.designs": ("space_filling",),
     "hw_models.fit.excitation": ("plan_excitation",),
+    "hw_models.fit.grid": (
+        "GridFit",
+        "GridPrediction",
+        "fit_grid",
+    ),
     "hw_models.fit.latency": (
         "Predicted",
         "board_performance",
@@ -42,6 +50,8 @@ __all__ = [
     "ExcitationPlan",
     "Finding",
     "FitResult",
+    "GridFit",
+    "GridPrediction",
     "Meter",
     "Parameter",
     "Predicted",
@@ -52,6 +62,7 @@ __all__ = [
     "check_run",
     "coarser",
     "fit_cluster_power",
+    "fit_grid",
     "fit_joint",
     "fit_latency",
     "fit_power",
@@ -62,6 +73,7 @@ __all__ = [
     "predict_latency",
     "read_meter",
     "read_runs",
+    "space_filling",
 ]
 
 

@@ -69,9 +69,10 @@ def fit_cluster_power(
     """Capacitance and leakage of cores and shared logic of every cluster of the table.
 
     groups says which unit group of the board is which core of the table, as in
-    {"Cortex-A73": "a73"}. Leakage leans on a prior: a fifth of the lowest power, known to a factor of three; nothing
-    is taken from the board's own power section but the leakage law. rms has the relative residual by core. KeyError for an unknown core or group, ValueError
-    where the cluster lacks power parameters.
+    {"Cortex-A73": "a73"}. Leakage leans on a prior: a fifth of the lowest power, known to a factor
+    of three; nothing is taken from the board's power section but the leakage law. rms has the
+    relative residual by core. KeyError for an unknown core or group, ValueError where the cluster
+    lacks power parameters.
     """
     solutions = {}
     for core, group in groups.items():

@@ -62,13 +62,17 @@ class _Points:
     """Half the sum of squares of residuals, heavy tails cut down, and of the priors."""
 
     evaluate: Evaluate
+    predict: Callable[[Array], Array]
     ln_measured: Array
     centre: Array
     spread: Array
     noise: Array
 
     def cost(self, z: Array) -> float:
-        r = (self.evaluate(z)[0] - self.ln_measured) / self.noise
+        r = (self.predict(z) - self.ln_measured) / self.noise
+        return self._cost(r, z)
+
+    def _cost(self, r: Array, z: Array) -> float:
         if not np.all(np.isfinite(r)):
             return np.inf
         tails = _TAIL**2 * (np.sqrt(1 + (r / _TAIL) ** 2) - 1)
@@ -80,7 +84,7 @@ class _Points:
         weight = 1 / np.sqrt(1 + (r / _TAIL) ** 2)
         pull = (z - self.centre) / self.spread**2
         return Linear(
-            cost=self.cost(z),
+            cost=self._cost(r, z),
             gradient=j.T @ (weight * r) + pull,
             gram=j.T @ (weight[:, None] * j) + np.diag(self.spread**-2),
         )
@@ -94,26 +98,32 @@ def solve(
     seed: int,
     noise: float = 0.01,
     starts: int = 4,
+    begin: Array | None = None,
+    predict: Callable[[Array], Array] | None = None,
     is_noise_known: bool = False,
 ) -> Solution:
     """The best of several starts, deterministic by seed; ValueError where none gives a number.
 
-    measured (m,) is positive. noise is the share by which a point is expected to be off; unless
-    it is known it is estimated from the residuals, with the weight of two points for `noise`.
+    measured (m,) is positive; begin (p,) is where the first start begins (default: the priors'
+    centre); predict gives what evaluate does without slopes, where that is much quicker. noise is
+    the share by which a point is expected to be off; unless it is known it is estimated from the
+    residuals, with the weight of two points for `noise`.
     """
     centre = np.log([u.prior for u in unknowns])
     spread = np.array([u.spread for u in unknowns])
     rng = np.random.default_rng(seed)
     others = centre + 0.5 * spread * rng.standard_normal((starts - 1, len(centre)))
+    begin = centre if begin is None else begin
     low, high = centre - WIDEST * spread, centre + WIDEST * spread
 
     def problem(share: float) -> _Points:
         return _Points(
-            evaluate=evaluate, ln_measured=np.log(measured), centre=centre, spread=spread,
+            evaluate=evaluate, predict=predict or (lambda z: evaluate(z)[0]),
+            ln_measured=np.log(measured), centre=centre, spread=spread,
             noise=np.full(len(measured), share),
         )  # fmt: skip
 
-    first = [minimise(problem(noise), z, low, high) for z in (centre, *others)]
+    first = [minimise(problem(noise), z, low, high) for z in (begin, *others)]
     best = min(first, key=lambda found: found.linear.cost)
     share = noise
     for _ in range(0 if is_noise_known else 3):
@@ -127,7 +137,7 @@ def _noise(points: _Points, z: Array, expected: float) -> float:
     here = points.linear(z)
     prior = np.diag(points.spread**-2)
     used = float(np.trace(np.linalg.solve(here.gram, here.gram - prior)))
-    r = points.evaluate(z)[0] - points.ln_measured
+    r = points.predict(z) - points.ln_measured
     weight = 1 / np.sqrt(1 + (r / points.noise / _TAIL) ** 2)
     left = max(len(r) - used, 0.0)
     return float(np.sqrt((2 * expected**2 + (weight * r**2).sum()) / (2 + left)))
@@ -141,7 +151,7 @@ def _solution(points: _Points, z: Array, unknowns: tuple[Unknown, ...], share: f
         covariance=np.asarray(np.linalg.inv(gram), dtype=np.float64),
         information=np.diag(gram) - points.spread**-2,
         noise=share,
-        residuals=points.evaluate(z)[0] - points.ln_measured,
+        residuals=points.predict(z) - points.ln_measured,
     )
 
 
