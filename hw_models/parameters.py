@@ -98,12 +98,18 @@ def _grafted(node: Any, tree: Mapping[Any, Any]) -> Any:
     if isinstance(node, Quantity):
         return node.model_copy(update=dict(_quantity_update(node, tree)))
     if isinstance(node, BaseModel):
-        return node.model_copy(
-            update={key: _grafted(getattr(node, key), sub) for key, sub in tree.items()}
-        )
+        return _copied(node, {key: _grafted(getattr(node, key), sub) for key, sub in tree.items()})
     if isinstance(node, dict):
         return {**node, **{key: _grafted(node[key], sub) for key, sub in tree.items()}}
     return tuple(_grafted(item, tree[i]) if i in tree else item for i, item in enumerate(node))
+
+
+def _copied(node: BaseModel, update: Mapping[str, Any]) -> BaseModel:
+    """A copy with other fields, without what the original had worked out from its own."""
+    copy = node.model_copy(update=dict(update))
+    for key in set(copy.__dict__) - set(type(node).model_fields):
+        del copy.__dict__[key]
+    return copy
 
 
 def _quantity_update(node: Any, tree: Mapping[Any, Any]) -> Iterator[tuple[str, Any]]:

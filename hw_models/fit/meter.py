@@ -9,8 +9,14 @@ from typing import Final, final
 import numpy as np
 from numpy.typing import NDArray
 
+from hw_models.fit.prepared import Signals
+
 Array = NDArray[np.float64]
 
+METER: Final = "power_w.meter"
+MARGIN_S: Final = 20.0
+# What a cheap meter promises; the fit replaces it by what the residuals show.
+_ACCURACY_SHARE: Final = 0.01
 _TIMES: Final = ("t_s", "time_s", "time", "t", "seconds", "timestamp", "unix_s")
 # Column names meters write, and how many of the column's units make a watt.
 _POWERS: Final = {
@@ -87,3 +93,79 @@ def _check(path: str | PathLike[str], t_s: Array, power_w: Array) -> None:
             f"{path}, reading {at + 2}: time goes from {t_s[at]:g} to {t_s[at + 1]:g} s; expected "
             "times that increase: keep one session per file."
         )
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeterView:
+    """A meter's log on the clock of one run: what it said between two of its readings.
+
+    starts_s and ends_s (n,) bound the time each value is the mean of; offset_s is what was added
+    to the meter's clock already.
+    """
+
+    signals: Signals
+    starts_s: Array
+    ends_s: Array
+    offset_s: float
+
+    def seen(self, t_s: Array, energy_j: Array, offset_s: float) -> Array:
+        """What the meter would say (n, 1) of a board whose energy counter is energy_j at t_s.
+
+        offset_s is how much later the run's clock is, beyond what was added already.
+        """
+        used_j = np.interp(self.ends_s + offset_s, t_s, energy_j)
+        used_j = used_j - np.interp(self.starts_s + offset_s, t_s, energy_j)
+        return np.asarray((used_j / (self.ends_s - self.starts_s))[:, None])
+
+
+def view(meter: Meter, t_s: Array, offset_s: float) -> MeterView:
+    """A meter's readings that lie well inside a run with times t_s once offset_s is added.
+
+    ValueError where there are fewer than ten of them.
+    """
+    starts_s, ends_s = meter.t_s[:-1] + offset_s, meter.t_s[1:] + offset_s
+    inside = (starts_s > t_s[0] + MARGIN_S) & (ends_s < t_s[-1] - MARGIN_S)
+    if inside.sum() < 10:
+        raise ValueError(
+            f"{meter.name} shares {int(inside.sum())} readings with a run of {t_s[-1]:.0f} s; "
+            "expected at least ten: log both at the same time."
+        )
+    signals = Signals(
+        names=(METER,),
+        measured=meter.power_w[1:][inside][:, None],
+        share=np.array([_ACCURACY_SHARE]),
+        floor=np.array([max(meter.resolution_w / 12**0.5, 1e-3)]),
+        first=None,
+        rows=np.ones(int(inside.sum())),
+    )
+    return MeterView(
+        signals=signals, starts_s=starts_s[inside], ends_s=ends_s[inside], offset_s=offset_s
+    )
+
+
+def likely_offset_s(meter: Meter, t_s: Array, power_w: Array) -> float:
+    """How much later a run's clock is than the meter's, in s: where both powers rise together.
+
+    t_s and power_w (rows,) are the run's times and the power the board model predicts; the best
+    correlation over every shift that lets the two logs share half of the shorter one.
+    """
+    step_s = max(float(np.median(np.diff(t_s))), float(np.median(np.diff(meter.t_s))), 0.1)
+    grid_s = np.arange(t_s[0], t_s[-1], step_s)
+    mine_w = np.interp(grid_s, t_s, power_w)
+    own_s = np.arange(meter.t_s[0], meter.t_s[-1], step_s)
+    theirs_w = np.interp(own_s, meter.t_s, meter.power_w)
+    least = min(len(grid_s), len(own_s)) // 2
+    best, found = -np.inf, 0
+    for lag in range(least - len(own_s), len(grid_s) - least + 1):
+        mine = mine_w[max(lag, 0) : lag + len(own_s)]
+        theirs = theirs_w[max(-lag, 0) :][: len(mine)]
+        match = _correlation(mine[: len(theirs)], theirs)
+        if match > best:
+            best, found = match, lag
+    return float(grid_s[0] - own_s[0] + found * step_s)
+
+
+def _correlation(a: Array, b: Array) -> float:
+    spread = float(a.std() * b.std())
+    return float(np.mean((a - a.mean()) * (b - b.mean()))) / spread if spread > 0 else -1.0

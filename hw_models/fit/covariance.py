@@ -1,0 +1,126 @@
+"""Error bars that cover: the covariance of a fit whose residuals are correlated in time.
+
+Estimates satisfy J' W r = 0, so that their covariance is A^-1 M A^-1 with A = J' W J + prior and M
+the covariance of J' W r. Residuals of one kind are turned into their principal components over the
+signals, and each component's autocorrelation, pooled over runs, gives its share of M.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hw_models.fit.problem import HUBER, Block
+
+Array = NDArray[np.float64]
+
+_LONGEST_SHARE: Final = 0.25
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """A (p, p) without the prior, M (p, p), covariance (p, p) with the prior, all on the z scale.
+
+    n is the number of residuals, effective_n how many independent ones they are worth.
+    """
+
+    information: Array
+    meat: Array
+    covariance: Array
+    n: int
+    effective_n: float
+
+
+def spread(blocks: Sequence[Block], p: int) -> Spread:
+    """The covariance of p parameters from the residuals and slopes of all runs."""
+    information, meat = np.zeros((p, p)), np.zeros((p, p))
+    n, effective = 0, 0.0
+    for kind in _kinds(blocks):
+        basis, lags = _components(kind)
+        for block in kind:
+            at = np.ix_(block.columns, block.columns)
+            is_full = np.abs(block.residuals) < HUBER
+            slopes = (block.slopes * is_full[:, :, None]).reshape(-1, len(block.columns))
+            information[at] += slopes.T @ slopes
+            turned = np.einsum("nsk,sc->cnk", block.slopes, basis)
+            for c in range(basis.shape[1]):
+                meat[at] += _between(turned[c], lags[c])
+            known = ~np.isnan(block.signals.measured)
+            n += int(known.sum())
+            effective += sum(
+                known.any(axis=1).sum() * lag[0] / max(lag[0] + 2 * lag[1:].sum(), 1e-12)
+                for lag in lags
+                if lag[0] > 0
+            )
+    full = np.linalg.inv(information + np.eye(p))
+    return Spread(
+        information=information,
+        meat=meat,
+        covariance=_symmetric(full @ (meat + np.eye(p)) @ full),
+        n=n,
+        effective_n=float(min(max(effective, 1.0), n)),
+    )
+
+
+def _symmetric(matrix: Array) -> Array:
+    return np.asarray(0.5 * (matrix + matrix.T))
+
+
+def _kinds(blocks: Sequence[Block]) -> list[list[Block]]:
+    """Blocks of the same signals, of all runs."""
+    found: dict[tuple[str, ...], list[Block]] = {}
+    for block in blocks:
+        found.setdefault(block.signals.names, []).append(block)
+    return list(found.values())
+
+
+def _components(blocks: Sequence[Block]) -> tuple[Array, list[Array]]:
+    """Principal components (s, c) of the residuals over the signals, and each one's lags."""
+    series = [np.clip(block.residuals, -HUBER, HUBER) for block in blocks]
+    joined = np.concatenate(series)
+    known = np.concatenate([~np.isnan(block.signals.measured) for block in blocks])
+    pairs = np.maximum(known.T.astype(np.float64) @ known, 1.0)
+    _, basis = np.linalg.eigh(joined.T @ joined / pairs)
+    filled = [block.residuals.shape[0] for block in blocks]
+    lags = [_lags([s @ basis[:, c] for s in series], sum(filled)) for c in range(basis.shape[1])]
+    return np.asarray(basis), lags
+
+
+def _lags(series: Sequence[Array], rows: int) -> Array:
+    """Autocovariance (lags,) pooled over runs, tapered to nothing where it is noise.
+
+    Flat up to the first lag whose correlation is below two standard errors of none, then straight
+    down to 0 at three times that lag, which is at most a quarter of the longest run.
+    """
+    longest = max(len(s) for s in series)
+    total = np.zeros(longest)
+    for s in series:
+        size = 2 * len(s)
+        power = np.abs(np.fft.rfft(s, size)) ** 2
+        total[: len(s)] += np.fft.irfft(power, size)[: len(s)]
+    total /= rows
+    if total[0] <= 0:
+        return np.zeros(1)
+    quiet = np.flatnonzero(total < 2.0 / np.sqrt(rows) * total[0])
+    end = int(quiet[0]) if len(quiet) else longest
+    width = int(np.clip(3 * end, 1, max(_LONGEST_SHARE * longest, 1)))
+    lag = np.arange(width)
+    taper = np.clip((1.0 - lag / width) * 1.5, 0.0, 1.0)
+    return np.asarray(total[:width] * taper)
+
+
+def _between(slopes: Array, lags: Array) -> Array:
+    """sum over t, u of slopes[t]' lag(|t - u|) slopes[u], (k, k), by fast convolution."""
+    rows = slopes.shape[0]
+    lags = lags[:rows]
+    size = 1 << int(np.ceil(np.log2(rows + len(lags))))
+    kernel = np.zeros(size)
+    kernel[: len(lags)] = lags
+    kernel[size - len(lags) + 1 :] = lags[1:][::-1]
+    moved = np.fft.irfft(
+        np.fft.rfft(slopes, size, axis=0) * np.fft.rfft(kernel)[:, None], size, axis=0
+    )[:rows]
+    return np.asarray(slopes.T @ moved)
