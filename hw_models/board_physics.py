@@ -130,6 +130,10 @@ class AcceleratorKind(Frozen):
     (bytes / (bytes_per_cycle * f_mem))^q)^(1/q) + overhead_s, with eff = efficiency *
     w / (w + half_flops_per_kernel), w = flops per kernel. Language-model forward passes take eff
     from `forward_efficiency` at `forward_tokens` tokens per call, linear in log tokens.
+
+    Work that never waits for memory moves `unstalled_bytes_per_cycle` bytes per clock cycle; where
+    a log says how busy a unit is and what the memory moves, but not the work, a unit that moves
+    less waits in proportion (see `observed_activity`). Absent: busy means at work.
     """
 
     flops_per_cycle: Scalar
@@ -142,6 +146,7 @@ class AcceleratorKind(Frozen):
     stall_activity: Scalar
     forward_tokens: Vector
     forward_efficiency: Vector
+    unstalled_bytes_per_cycle: Scalar | None = None
 
 
 @final

@@ -51,6 +51,7 @@ BOARD_DTYPE = np.dtype(
         # performance by kind
         ("pnorm", "f8", KINDS), ("stall_activity", "f8", KINDS),
         ("corunner_stall", "f8", KINDS), ("bandwidth_stall", "f8", KINDS),
+        ("unstalled_bytes_per_cycle", "f8", KINDS),
         ("bytes_per_cycle", "f8"), ("migration_ns", "i8"),
         # sensors and limits
         ("period_ns", "i8"), ("poll_ticks", "i8"),
@@ -210,6 +211,8 @@ def _performance(r: Any, board: "Board", _: Lowered) -> None:
     for k, kind in enumerate(perf.accelerators.values(), start=len(perf.cores)):
         r["pnorm"][k] = kind.pnorm.value
         r["stall_activity"][k] = kind.stall_activity.value
+        moved = kind.unstalled_bytes_per_cycle
+        r["unstalled_bytes_per_cycle"][k] = moved.value if moved else 0.0
     r["bytes_per_cycle"] = perf.bandwidth_bytes_per_cycle.value
     r["migration_ns"] = round(perf.migration_s.value * 1e9)
 
