@@ -1,6 +1,6 @@
 """A board as arrays: what compiled code reads, in one record of fixed layout."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
@@ -100,6 +100,23 @@ def lower(board: "Board") -> Lowered:
         fill(names.record[0], board, names)
     names.record.flags.writeable = False
     return names
+
+
+def lower_again(like: Lowered, board: "Board", *, has_other_heat: bool) -> Lowered:
+    """The board that differs from a lowered one in numbers of power, volts and sensors alone.
+
+    With has_other_heat its thermal numbers (or the loss of its regulators) may differ as well.
+    Names, sizes, limits and performance are taken over unseen: for fits, which lower a board
+    hundreds of times.
+    """
+    networks = like.networks
+    if has_other_heat:
+        networks = tuple(Network.of(board, level) for level in range(len(like.networks)))
+    again = replace(like, record=like.record.copy(), networks=networks)
+    for fill in (_clocks, _parts, _sensors, *((_heat,) if has_other_heat else ())):
+        fill(again.record[0], board, again)
+    again.record.flags.writeable = False
+    return again
 
 
 def _fan_levels(board: "Board") -> int:

@@ -55,9 +55,16 @@ def drive(
 
 
 def driven(
-    lowered: "Lowered", seen: Recorded, ambient_c: float, temps_c: Array
+    lowered: "Lowered",
+    seen: Recorded,
+    ambient_c: float,
+    temps_c: Array,
+    longest_step_s: float = LONGEST_STEP_S,
 ) -> tuple[Array, Array, Array]:
-    """Zones (rows, n_zones), rails (rows, n_rails) and energy_j (rows,) from nodes temps_c (n,)."""
+    """Zones (rows, n_zones), rails (rows, n_rails) and energy_j (rows,) from nodes temps_c (n,).
+
+    Steps longer than the default are for a first look: leakage is then linear over longer times.
+    """
     rows = len(seen.t_s)
     zones_c, rails_w = np.zeros((rows, len(lowered.zones))), np.zeros((rows, len(lowered.rails)))
     energy_j = np.zeros(rows)
@@ -69,7 +76,7 @@ def driven(
         temps_c = stretch(
             lowered.record, fan, ambient_c, dt_s[part], seen.level[part], seen.busy[part],
             seen.traffic[part], seen.online[part], temps_c, used_j, zones_c[part], rails_w[part],
-            energy_j[part],
+            energy_j[part], longest_step_s,
         )  # fmt: skip
     return zones_c, rails_w, energy_j
 
@@ -180,6 +187,7 @@ def stretch(
     zones_c: Any,
     rails_w: Any,
     energy_j: Any,
+    longest_step_s: float,
 ) -> Any:
     """Readings under one fan level: fill zones_c, rails_w, energy_j; returns the last (n,) temps.
 
@@ -200,7 +208,7 @@ def stretch(
     for row in range(len(dt_s)):
         busy_powers(b, level[row], busy[row], traffic[row], fan, online[row], power_w, gain_w)
         heat_inputs(modes, power_w, gain_w, b.law, inflow, see, heat, leak_w, push)
-        steps = max(1, int(np.ceil(dt_s[row] / LONGEST_STEP_S)))
+        steps = max(1, int(np.ceil(dt_s[row] / longest_step_s)))
         exponentials(rate_hz, dt_s[row] / steps, decay, phi1, phi2)
         for _ in range(steps):
             heat_step(
@@ -241,5 +249,5 @@ def _held(
         at = slice(row, row + 1)
         stretch(
             board, fan[row], 0.0, dt_s, level[at], busy[at], traffic[at], online[at],
-            nodes_c[row], used_j, zones_c, rails_w[at], energy_j,
+            nodes_c[row], used_j, zones_c, rails_w[at], energy_j, LONGEST_STEP_S,
         )  # fmt: skip

@@ -45,6 +45,7 @@ def spread(blocks: Sequence[Block], p: int) -> Spread:
             is_full = np.abs(block.residuals) < HUBER
             slopes = (block.slopes * is_full[:, :, None]).reshape(-1, len(block.columns))
             information[at] += slopes.T @ slopes
+            meat[at] += _rounding(block)
             turned = np.einsum("nsk,sc->cnk", block.slopes, basis)
             for c in range(basis.shape[1]):
                 meat[at] += _between(turned[c], lags[c])
@@ -65,6 +66,50 @@ def spread(blocks: Sequence[Block], p: int) -> Spread:
     )
 
 
+def _clipped(block: Block) -> Array:
+    return np.asarray(np.clip(block.residuals, -HUBER, HUBER))
+
+
+def _bias(block: Block) -> tuple[Array, Array]:
+    """What rounding leaves behind: mean residuals (n, s), and the cell of each value (n, s).
+
+    A value that stays between the same two steps of its sensor is rounded the same way each time
+    it comes back. Cells are half a step of the predicted value; -1 where nothing was measured.
+    """
+    bias = np.zeros_like(block.residuals)
+    cells = np.full(block.residuals.shape, -1)
+    clipped = _clipped(block)
+    for s, step in enumerate(block.signals.step):
+        known = ~np.isnan(block.signals.measured[:, s])
+        if step <= 0 or not known.any():
+            continue
+        places = np.round(2.0 * block.said[known, s] / step)
+        _, cell, counts = np.unique(places, return_inverse=True, return_counts=True)
+        mean = np.bincount(cell, clipped[known, s]) / counts
+        bias[known, s], cells[known, s] = mean[cell], cell
+    return bias, cells
+
+
+def _rounding(block: Block) -> Array:
+    """The share of M (k, k) of errors that are the same wherever the predicted value is."""
+    k = len(block.columns)
+    bias, cells = _bias(block)
+    found = np.zeros((k, k))
+    for s in range(cells.shape[1]):
+        known = cells[:, s] >= 0
+        if not known.any():
+            continue
+        _, cell, counts = np.unique(cells[known, s], return_inverse=True, return_counts=True)
+        r = _clipped(block)[known, s]
+        noise = float(np.var(r - bias[known, s]))
+        between = np.bincount(cell, bias[known, s]) / counts
+        variance = float(np.mean(np.maximum(between**2 - noise / counts, 0.0)))
+        sums = np.zeros((len(counts), k))
+        np.add.at(sums, cell, block.slopes[known, s])
+        found += variance * sums.T @ sums
+    return found
+
+
 def _symmetric(matrix: Array) -> Array:
     return np.asarray(0.5 * (matrix + matrix.T))
 
@@ -79,7 +124,7 @@ def _kinds(blocks: Sequence[Block]) -> list[list[Block]]:
 
 def _components(blocks: Sequence[Block]) -> tuple[Array, list[Array]]:
     """Principal components (s, c) of the residuals over the signals, and each one's lags."""
-    series = [np.clip(block.residuals, -HUBER, HUBER) for block in blocks]
+    series = [_clipped(block) - _bias(block)[0] for block in blocks]
     joined = np.concatenate(series)
     known = np.concatenate([~np.isnan(block.signals.measured) for block in blocks])
     pairs = np.maximum(known.T.astype(np.float64) @ known, 1.0)

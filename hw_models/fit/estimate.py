@@ -17,6 +17,8 @@ Array = NDArray[np.float64]
 
 _FIRST_LOOK_ROWS: Final = 600
 _STARTS: Final = 3
+# Half a chi-squared: steps of a few hundredths of a standard error are not worth taking.
+_ENOUGH: Final = 1e-3
 _START_STD: Final = 0.5
 
 
@@ -93,7 +95,7 @@ def _solved(problem: TraceProblem, start: Array, most: int) -> Solution:
         ]
     )
     high = np.array([place.z(place.high) for place in problem.places])
-    return minimise(problem, start, low, high, most=most)
+    return minimise(problem, start, low, high, most=most, enough=_ENOUGH)
 
 
 def _rms(problem: TraceProblem, blocks: Sequence[Block]) -> dict[str, float]:

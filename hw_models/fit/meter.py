@@ -134,6 +134,7 @@ def view(meter: Meter, t_s: Array, offset_s: float) -> MeterView:
     signals = Signals(
         names=(METER,),
         measured=meter.power_w[1:][inside][:, None],
+        step=np.array([meter.resolution_w]),
         share=np.array([_ACCURACY_SHARE]),
         floor=np.array([max(meter.resolution_w / 12**0.5, 1e-3)]),
         first=None,

@@ -1,14 +1,14 @@
 """A run as a fit sees it: inputs made steady where they flicker, measurements with their noise."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hw_models.board_schema import Zone
 from hw_models.fit.runs import Run
-from hw_models.openloop import starting_temps_c
+from hw_models.openloop import LONGEST_STEP_S, starting_temps_c
 from hw_models.recorded import Recorded
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ Whole = NDArray[np.int64]
 BLOCK_S: Final = 20.0
 _JUMP: Final = 0.4
 _FLICKERS_SHARE: Final = 0.05
+_THIN_STEP_S: Final = 4.0
 _LEAST_K: Final = 0.02
 _LEAST_W: Final = 1e-3
 
@@ -30,13 +31,15 @@ _LEAST_W: Final = 1e-3
 class Signals:
     """Measured values (n, s) of signals on one time grid, NaN where missing, and their noise.
 
-    share (s,) and floor (s,) make up the standard error of a value x: sqrt((share x)^2 + floor^2),
-    in the signal's unit. first (n,) is the row of the run with which each value's block begins,
-    None where every row is a value; rows (n,) how many readings a value is the mean of.
+    step (s,) is what each is rounded to; share (s,) and floor (s,) make up the standard error of a
+    value x, sqrt((share x)^2 + floor^2), in the signal's unit. first (n,) is the row of the run
+    with which each value's block begins, None where every row is a value; rows (n,) how many
+    readings a value is the mean of.
     """
 
     names: tuple[str, ...]
     measured: Array
+    step: Array
     share: Array
     floor: Array
     first: Whole | None
@@ -61,6 +64,7 @@ class Prepared:
 
     nodes_c (rows, n_nodes) is the temperature of every node as far as the zones tell; start_c
     (n_nodes,) where a fit begins; flickering names units whose load is an instantaneous sample.
+    longest_step_s is how long leakage is taken to be linear in time.
     """
 
     name: str
@@ -71,6 +75,7 @@ class Prepared:
     start_c: tuple[float, ...]
     ambient_c: float
     flickering: tuple[str, ...]
+    longest_step_s: float = LONGEST_STEP_S
 
 
 def prepared(board: "Board", run: Run) -> Prepared:
@@ -136,6 +141,7 @@ def _rails(board: "Board", seen: Recorded) -> Signals:
     return Signals(
         names=tuple(f"power_w.{name}" for name in board.sensors.rails),
         measured=_columns(seen.rails_w, board.sensors.rails, rows),
+        step=np.array([rail.resolution_w.value for rail in sensors]),
         share=np.array([rail.noise.value for rail in sensors]),
         floor=np.array([max(r.resolution_w.value / np.sqrt(12.0), _LEAST_W) for r in sensors]),
         first=None,
@@ -149,6 +155,7 @@ def _zones(board: "Board", seen: Recorded) -> Signals:
     return Signals(
         names=tuple(f"temps_c.{name}" for name in board.sensors.zones),
         measured=_columns(seen.zones_c, board.sensors.zones, rows),
+        step=np.array([zone.resolution_k.value for zone in sensors]),
         share=np.zeros(len(sensors)),
         floor=np.array(
             [
@@ -159,6 +166,11 @@ def _zones(board: "Board", seen: Recorded) -> Signals:
         first=None,
         rows=np.ones(rows),
     )
+
+
+def _zone_noise_k(zone: Zone) -> float:
+    """One standard error of a temperature sensor: noise, and rounding to its step."""
+    return max(float(np.hypot(zone.noise_k.value, zone.resolution_k.value / 12**0.5)), _LEAST_K)
 
 
 def _columns(measured: object, names: object, rows: int) -> Array:
@@ -228,6 +240,7 @@ def thinned(run: Prepared, most: int) -> Prepared:
     return replace(
         run,
         seen=thin,
+        longest_step_s=_THIN_STEP_S,
         nodes_c=np.ascontiguousarray(run.nodes_c[last]),
         zones=replace(run.zones, measured=run.zones.measured[last], rows=np.ones(len(last))),
         rails=replace(
@@ -239,8 +252,3 @@ def thinned(run: Prepared, most: int) -> Prepared:
 def _thin_rails(run: Prepared, thin: Recorded) -> Array:
     names = [name.removeprefix("power_w.") for name in run.rails.names]
     return _columns(thin.rails_w, names, len(thin.t_s))
-
-
-def longest_gap_rows(runs: Sequence[Prepared]) -> int:
-    """The readings of the longest run."""
-    return max(len(run.seen.t_s) for run in runs)

@@ -5,7 +5,7 @@ predicted at the measured temperatures. Derivatives are differences of that same
 it per number: what belongs to one run moves only that run.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, final
 
@@ -16,6 +16,7 @@ from hw_models.fit.meter import MeterView
 from hw_models.fit.places import Place
 from hw_models.fit.prepared import Prepared, Signals
 from hw_models.fit.solver import Linear
+from hw_models.lowering import Lowered, lower_again
 from hw_models.openloop import driven, rails_at_temperatures
 from hw_models.parameters import replaced
 
@@ -29,6 +30,8 @@ Whole = NDArray[np.int64]
 HUBER: Final = 2.5
 _SHARE_STEP: Final = 1e-4
 _LINEAR_STEP: Final = 1e-3
+# Numbers of these sections change no thermal network.
+_NO_HEAT: Final = ("power.", "sensors.", "clocks.", "limits.")
 
 
 @final
@@ -37,11 +40,12 @@ class Block:
     """Signals of one run at a point: residuals (n, s) in standard errors and their slopes.
 
     columns (k,) are the parameters that move them, slopes (n, s, k) by how much per unit of z; a
-    missing reading has residual and slopes 0.
+    missing reading has residual and slopes 0. said (n, s) is what was predicted, in its own unit.
     """
 
     run: int
     signals: Signals
+    said: Array
     residuals: Array
     columns: Whole
     slopes: Array
@@ -52,9 +56,10 @@ class Block:
 class TraceProblem:
     """What is fitted to what: a board, its free numbers, prepared runs and the signals that count.
 
-    rails and zones say which signals count; scales gives by signal how many times larger its
-    residuals are than its sensor's noise; at_measured_heat means that power is predicted at the
-    measured temperatures; expected (by run and group) is what noise that is a share is a share of; meters (by run) is an external meter's log.
+    rails and zones say which signals count; at_measured_heat means that power is predicted at the
+    measured temperatures; scales gives by signal how many times larger its residuals are than its
+    sensor's noise; expected, by run and group, is the power that noise which is a share is a share
+    of; meters, by run, is an external meter's log.
     """
 
     board: "Board"
@@ -87,21 +92,27 @@ class TraceProblem:
         of_board = {path: x for path, x in values.items() if not path.startswith("runs.")}
         return replaced(self.board, of_board)
 
-    def predicted(self, board: "Board", values: Mapping[str, float], run: int) -> list[Array]:
+    def lowered_at(self, values: Mapping[str, float]) -> Lowered:
+        """The board with the free numbers written in, as arrays."""
+        return self.board_at(values).lower()
+
+    def predicted(self, lowered: Lowered, values: Mapping[str, float], run: int) -> list[Array]:
         """What every group of signals of a run would say, each (n, s), in their own units."""
         data = self.runs[run]
         if self.at_measured_heat:
-            rails_w = rails_at_temperatures(board.lower(), data.seen, data.nodes_c)
+            rails_w = rails_at_temperatures(lowered, data.seen, data.nodes_c)
             return [data.rails.of(rails_w)]
         own = f"runs.{data.name}."
         ambient_c = values.get(f"{own}ambient_c", data.ambient_c)
         start_c = np.array(
             [
                 values.get(f"{own}initial_c[{node}]", start_c)
-                for node, start_c in zip(board.thermal.nodes, data.start_c, strict=True)
+                for node, start_c in zip(lowered.nodes, data.start_c, strict=True)
             ]
         )
-        zones_c, rails_w, energy_j = driven(board.lower(), data.seen, ambient_c, start_c)
+        zones_c, rails_w, energy_j = driven(
+            lowered, data.seen, ambient_c, start_c, data.longest_step_s
+        )
         found = [data.rails.of(rails_w)] if self.rails else []
         found += [data.zones.of(zones_c)] if self.zones else []
         if run in self.meters:
@@ -130,19 +141,15 @@ class TraceProblem:
     def residuals(self, z: Array) -> Iterator[list[Array]]:
         """Predicted less measured in standard errors, run by run, group by group, each (n, s)."""
         values = self.values(z)
-        board = self.board_at(values)
+        lowered = self.lowered_at(values)
         for run in range(len(self.runs)):
-            yield self._residuals(board, values, run)
+            yield self._errors(run, self.predicted(lowered, values, run))
 
-    def _residuals(self, board: "Board", values: Mapping[str, float], run: int) -> list[Array]:
+    def _errors(self, run: int, said: Sequence[Array]) -> list[Array]:
+        groups = zip(said, self.signals_of(run), self.weights(run), strict=True)
         return [
-            np.where(weight > 0, said - signals.measured, 0.0) * weight
-            for said, signals, weight in zip(
-                self.predicted(board, values, run),
-                self.signals_of(run),
-                self.weights(run),
-                strict=True,
-            )
+            np.where(weight > 0, values - signals.measured, 0.0) * weight
+            for values, signals, weight in groups
         ]
 
     def cost(self, z: Array) -> float:
@@ -161,20 +168,33 @@ class TraceProblem:
         values = self.values(z)
         steps = np.array([_step(place) for place in self.places])
         moved = [values | {p.path: p.value(z[i] + steps[i])} for i, p in enumerate(self.places)]
-        board = self.board_at(values)
-        boards = [
-            board if place.path.startswith("runs.") else self.board_at(moved[i])
-            for i, place in enumerate(self.places)
-        ]
+        base = self.lowered_at(values)
+        boards = [self._moved(base, p.path, moved[i]) for i, p in enumerate(self.places)]
         for run in range(len(self.runs)):
             columns = self.columns_of(run)
-            base = self._residuals(board, values, run)
-            slopes = [np.empty((*r.shape, len(columns))) for r in base]
+            said = self.predicted(base, values, run)
+            slopes = [np.empty((*group.shape, len(columns))) for group in said]
             for k, i in enumerate(columns):
-                for g, r in enumerate(self._residuals(boards[i], moved[i], run)):
-                    slopes[g][:, :, k] = (r - base[g]) / steps[i]
-            for signals, r, slope in zip(self.signals_of(run), base, slopes, strict=True):
-                yield Block(run=run, signals=signals, residuals=r, columns=columns, slopes=slope)
+                for g, group in enumerate(self.predicted(boards[i], moved[i], run)):
+                    slopes[g][:, :, k] = (group - said[g]) / steps[i]
+            for g, (signals, weight) in enumerate(
+                zip(self.signals_of(run), self.weights(run), strict=True)
+            ):
+                yield Block(
+                    run=run,
+                    signals=signals,
+                    said=said[g],
+                    residuals=np.where(weight > 0, said[g] - signals.measured, 0.0) * weight,
+                    columns=columns,
+                    slopes=slopes[g] * weight[:, :, None],
+                )
+
+    def _moved(self, base: Lowered, path: str, values: Mapping[str, float]) -> Lowered:
+        """The board with one number moved, as arrays; a run's own numbers leave it as it is."""
+        if path.startswith("runs."):
+            return base
+        has_other_heat = not path.startswith(_NO_HEAT) or path.startswith("power.conversion")
+        return lower_again(base, self.board_at(values), has_other_heat=has_other_heat)
 
     def linear(self, z: Array) -> Linear:
         """Cost, gradient and Gauss-Newton matrix at z, weak prior included."""
@@ -194,8 +214,9 @@ class TraceProblem:
     def rescaled(self, z: Array) -> "TraceProblem":
         """The same with noise as the residuals at z show it, and power's share of the predicted."""
         values = self.values(z)
-        board = self.board_at(values)
-        expected = tuple(tuple(self.predicted(board, values, run)) for run in range(len(self.runs)))
+        lowered = self.lowered_at(values)
+        runs = range(len(self.runs))
+        expected = tuple(tuple(self.predicted(lowered, values, run)) for run in runs)
         fresh = replace(self, expected=expected)
         by_signal: dict[str, list[Array]] = {}
         for run, groups in enumerate(fresh.residuals(z)):

@@ -46,11 +46,18 @@ class Solution:
 
 
 def minimise(
-    problem: Problem, start: Array, low: Array, high: Array, *, most: int = 40
+    problem: Problem,
+    start: Array,
+    low: Array,
+    high: Array,
+    *,
+    most: int = 40,
+    enough: float = 0.0,
 ) -> Solution:
     """The nearest minimum inside the box, from start (p,) in at most `most` linearisations.
 
-    low and high (p,) may be infinite. ValueError where the start has no finite cost.
+    low and high (p,) may be infinite. A step that promises to lower the cost by less than `enough`
+    is the last. ValueError where the start has no finite cost.
     """
     z = np.clip(start, low, high)
     here = problem.linear(z)
@@ -61,7 +68,7 @@ def minimise(
         for _ in range(_MOST_TRIES):
             step = damped_step(here, z, low, high, damping)
             promised = -(here.gradient @ step) - 0.5 * step @ here.gram @ step
-            if promised <= _ENOUGH * here.cost:
+            if promised <= max(_ENOUGH * here.cost, enough):
                 return Solution(z=z, linear=here, has_converged=True)
             cost = problem.cost(z + step)
             gain = (here.cost - cost) / promised if np.isfinite(cost) else -1.0
