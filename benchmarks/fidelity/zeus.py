@@ -63,7 +63,7 @@ def mean_errors(grid: Grid, points: int, seeds: range) -> dict[str, float]:
 
 def errors(grid: Grid, points: int, seed: int) -> dict[str, float]:
     """The same of one design."""
-    used = space_filling(grid.batch, grid.setting, points, np.random.default_rng(seed))
+    used = space_filling((grid.batch, grid.setting), points, np.random.default_rng(seed))
     rest = grid.take(np.setdiff1d(np.arange(len(grid.batch)), used))
     fit = fit_grid(
         grid.take(used),

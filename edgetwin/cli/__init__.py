@@ -7,22 +7,26 @@ import typer
 import typer.core
 
 from edgetwin.cli.boards import boards
+from edgetwin.cli.calibrate import calibrate
 from edgetwin.cli.envs import envs
+from edgetwin.cli.excite import excite
+from edgetwin.cli.record import record
 from edgetwin.cli.replay import replay
 from edgetwin.cli.run import run
+from edgetwin.cli.validate import validate
 
 OK, FAILED, USAGE, NO_HARDWARE, UNSAFE = range(5)
 
 typer.core.HAS_RICH = False  # help is plain text; typer 0.20 would escape its brackets for rich
 app = typer.Typer(
     name="edgetwin",
-    help="Digital twins of edge boards: run policies in simulation, replay board logs.",
+    help="Digital twins of edge boards: run policies, replay logs, calibrate from traces.",
     epilog="Start with: edgetwin run thermal",
     rich_markup_mode=None,
     suggest_commands=False,  # the parser below suggests already
     pretty_exceptions_enable=False,
 )
-for verb in (boards, envs, run, replay):
+for verb in (boards, envs, run, replay, record, excite, calibrate, validate):
     app.command()(verb)
 
 

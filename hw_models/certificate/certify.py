@@ -101,7 +101,7 @@ def _figures(
             for split, runs in (("fitted", seen), ("held-out", unseen))
             if runs
         },
-        "coverage": counted(unseen, half_widths(seen), spread),
+        "coverage": counted(board, unseen, half_widths(board, seen), spread),
         "skill": skill_of(seen, unseen),
     }
 

@@ -2,8 +2,8 @@
 
 A signal contradicts the claim when its mean square error exceeds the certified one by more than
 three standard errors of both, or when fewer readings lie in the 90 % interval than certified (90 %
-at most) by more than three standard errors. Errors that follow one another count as fewer
-readings, and an error below the sensor's own step contradicts nothing.
+at most) by more than three standard errors. Those come from how errors and shares vary over
+stretches of two minutes; an error below the sensor's own step contradicts nothing.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from hw_models.certificate.evaluated import Evaluated, evaluate
 from hw_models.certificate.figures import errors_of
 from hw_models.certificate.intervals import counted, scatter
-from hw_models.certificate.model import Certificate, Errors
+from hw_models.certificate.model import Certificate, Coverage, Errors
+from hw_models.certificate.points import Table, certified_result, errors_at
 from hw_models.reading import Reading
 from hw_models.sampling import posterior
 
@@ -34,8 +35,9 @@ SIGMAS: Final = 3.0
 class SignalClaim:
     """What was certified of a signal, what the new data show, and whether that agrees.
 
-    rmse and certified_rmse in the signal's unit, most_rmse the largest that agrees; share_90 the
-    counted share of readings in their 90 % interval, least_share_90 the smallest that agrees.
+    rmse and certified_rmse (the larger of fitted and held-out) in the signal's unit, most_rmse the
+    largest that agrees; share_90 the counted share of readings in their 90 % interval,
+    least_share_90 the smallest that agrees.
     """
 
     rmse: float
@@ -54,9 +56,9 @@ class Verdict:
     board: str
     certificate: Certificate
     runs: tuple[Evaluated, ...]
-    errors: Mapping[str, Mapping[str, Errors]]
+    errors: Mapping[str, Errors]
     signals: Mapping[str, SignalClaim]
-    outside_share: float
+    outside_share: float | None
 
     @property
     def inside(self) -> bool:
@@ -69,8 +71,7 @@ class Verdict:
         return {
             "board": self.board,
             "signals": {
-                name: {key: getattr(rows["all"], key) for key in keys}
-                for name, rows in self.errors.items()
+                name: {key: getattr(row, key) for key in keys} for name, row in self.errors.items()
             },
             "claim": {
                 "id": self.certificate.id,
@@ -82,19 +83,28 @@ class Verdict:
         }
 
 
-def judge(board: "Board", certificate: Certificate, runs: Sequence["Run"]) -> Verdict:
-    """New runs against a certificate; ValueError where they share no signal with it."""
+def judge(
+    board: "Board",
+    certificate: Certificate,
+    runs: Sequence["Run"] = (),
+    tables: Sequence[Table] = (),
+) -> Verdict:
+    """New runs and tables against a certificate; ValueError where they share no signal with it.
+
+    KeyError for a network that the certificate does not know.
+    """
     seen = evaluate(board, runs)
-    errors = errors_of(seen)
-    claimed = certificate.errors.get("held-out") or certificate.errors.get("fitted", {})
+    errors = {signal: rows["all"] for signal, rows in errors_of(seen).items()}
+    for table in tables:
+        errors |= errors_at(board, certified_result(certificate), table)
+    claimed = _certified(certificate)
     widths = {s: (c.half_50, c.half_90) for s, c in certificate.coverage.items() if s in errors}
     spread = scatter(board, seen, posterior(board, certificate), certificate.seed)
-    coverage = counted(seen, widths, spread)
+    coverage = counted(board, seen, widths, spread)
     claims = {}
-    for signal, rows in errors.items():
+    for signal, row in errors.items():
         if signal in claimed:
-            share = coverage[signal].share_90 if signal in coverage else None
-            claims[signal] = _claim(certificate, signal, claimed[signal]["all"], rows["all"], share)
+            claims[signal] = _claim(certificate, signal, claimed[signal], row, coverage)
     if not claims:
         raise ValueError(
             f"certificate {certificate.id} speaks of {', '.join(claimed) or 'no signal'}; "
@@ -106,36 +116,61 @@ def judge(board: "Board", certificate: Certificate, runs: Sequence["Run"]) -> Ve
         runs=seen,
         errors=errors,
         signals=claims,
-        outside_share=outside_share(board, certificate, seen),
+        outside_share=outside_share(board, certificate, seen) if seen else None,
     )
 
 
+def _certified(certificate: Certificate) -> dict[str, Errors]:
+    """What is promised of each signal: the larger of its errors on fitted and held-out data."""
+    table: dict[str, Errors] = {}
+    for by_signal in certificate.errors.values():
+        for signal, rows in by_signal.items():
+            if signal not in table or rows["all"].rmse > table[signal].rmse:
+                table[signal] = rows["all"]
+    return table
+
+
 def _claim(
-    certificate: Certificate, signal: str, was: Errors, now: Errors, share_90: float | None
+    certificate: Certificate,
+    signal: str,
+    was: Errors,
+    now: Errors,
+    coverage: Mapping[str, Coverage],
 ) -> SignalClaim:
-    most_rmse = most_rmse_of(was, now, certificate.sensors[signal].resolution)
-    stated = certificate.coverage[signal].share_90 if signal in certificate.coverage else None
-    least = None
-    if share_90 is not None:
-        expected = min(0.9, 0.9 if stated is None else stated)
-        noise = np.sqrt(expected * (1 - expected) * (1 / now.n_independent + 1 / was.n_independent))
-        least = max(0.0, expected - SIGMAS * float(noise))
-    in_interval = least is None or share_90 is None or share_90 >= least
-    small = now.rmse <= certificate.sensors[signal].resolution
+    sensor = certificate.sensors.get(signal)
+    step = sensor.resolution if sensor else 0.0
+    most_rmse = most_rmse_of(was, now, step)
+    stated, counts = certificate.coverage.get(signal), coverage.get(signal)
+    share = None if counts is None else counts.share_90
+    least = None if stated is None or counts is None else least_share_of(stated, counts)
+    covered = share is None or least is None or share >= least
     return SignalClaim(
         rmse=now.rmse,
         certified_rmse=was.rmse,
         most_rmse=most_rmse,
-        share_90=share_90,
+        share_90=share,
         least_share_90=least,
-        holds=now.rmse <= most_rmse and (in_interval or small),
+        holds=now.rmse <= most_rmse and (covered or now.rmse <= step),
     )
 
 
 def most_rmse_of(was: Errors, now: Errors, resolution: float) -> float:
-    """The largest error that agrees: a mean of n squares scatters by sqrt(2 / n) of itself."""
-    noise = np.sqrt(2.0 / was.n_independent + 2.0 / now.n_independent)
-    return max(was.rmse * float(np.sqrt(1.0 + SIGMAS * noise)), resolution)
+    """The largest error that agrees with the certified one, in the signal's unit.
+
+    The new mean square may be twice as uncertain as one of its length would be if the claim held,
+    and no more: large errors that scatter widely are no excuse for themselves.
+    """
+    as_claimed = was.mse_error * float(np.sqrt(was.n / now.n))
+    noise = SIGMAS * float(np.hypot(was.mse_error, min(now.mse_error, 2.0 * as_claimed)))
+    return max(float(np.sqrt(was.rmse**2 + noise)), resolution)
+
+
+def least_share_of(stated: Coverage, counts: Coverage) -> float:
+    """The smallest share in the 90 % interval that agrees with the certified one."""
+    expected = 0.9 if stated.share_90 is None else min(0.9, stated.share_90)
+    noise = float(np.hypot(stated.error_90 or 0.0, counts.error_90 or 0.0))
+    binomial = (expected * (1.0 - expected) / max(counts.n, 1)) ** 0.5
+    return max(0.0, expected - SIGMAS * max(noise, binomial))
 
 
 def outside_share(board: "Board", certificate: Certificate, runs: Sequence[Evaluated]) -> float:

@@ -6,7 +6,7 @@ it, as in the fit, since no board file can know them.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Final, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from hw_models.fit import FitResult, Run
 
 Array = NDArray[np.float64]
+
+STRETCH_S: Final = 120.0
 
 
 @final
@@ -102,17 +104,55 @@ def predicted(board: "Board", run: "Run", ambient_c: float, start_c: Array) -> d
     return said | {f"temps_c.{name}": zones_c[:, i] for i, name in enumerate(lowered.zones)}
 
 
-def pooled(runs: Sequence[Evaluated], signal: str, regime: str = "all") -> tuple[Array, Array]:
-    """Measured and predicted values of a signal in a regime, over all runs that have it."""
-    parts = []
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pooled:
+    """Measured and predicted values of one signal over several runs, (n,) each.
+
+    stretch (n,) numbers the two minutes of a run that a reading belongs to.
+    """
+
+    measured: Array
+    said: Array
+    stretch: NDArray[np.int64]
+
+    @property
+    def error(self) -> Array:
+        """Predicted less measured, (n,)."""
+        return self.said - self.measured
+
+
+def pooled(runs: Sequence[Evaluated], signal: str, regime: str = "all") -> Pooled:
+    """Every known reading of a signal in a regime, over all runs that have it."""
+    measured, said, stretch, first = [np.zeros(0)], [np.zeros(0)], [np.zeros(0, np.int64)], 0
     for run in runs:
-        if signal in run.measured:
-            rows = slice(None) if regime == "all" else run.regimes == regime
-            parts.append((run.measured[signal][rows], run.predicted[signal][rows]))
-    if not parts:
-        return np.zeros(0), np.zeros(0)
-    measured, said = (np.concatenate(values) for values in zip(*parts, strict=True))
-    return measured, said
+        if signal not in run.measured:
+            continue
+        rows = np.isfinite(run.measured[signal])
+        rows &= (regime == "all") | (run.regimes == regime)
+        at = np.floor((run.t_s - run.t_s[0]) / STRETCH_S).astype(np.int64)
+        measured.append(run.measured[signal][rows])
+        said.append(run.predicted[signal][rows])
+        stretch.append(first + at[rows])
+        first += int(at[-1]) + 1
+    return Pooled(
+        measured=np.concatenate(measured),
+        said=np.concatenate(said),
+        stretch=np.concatenate(stretch),
+    )
+
+
+def mean_error(values: Array, stretch: NDArray[np.int64]) -> float:
+    """The standard error of a mean of (n,) values of which those of one stretch go together.
+
+    As large as the mean itself where there are fewer than two stretches.
+    """
+    _, place, count = np.unique(stretch, return_inverse=True, return_counts=True)
+    if len(count) < 2:
+        return float(np.abs(np.mean(values))) if len(values) else 0.0
+    away = np.bincount(place, values) / count - np.mean(values)
+    weight = count / len(values)
+    return float(np.sqrt(np.sum((weight * away) ** 2) * len(count) / (len(count) - 1)))
 
 
 def signals_of(runs: Sequence[Evaluated]) -> tuple[str, ...]:

@@ -7,7 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw_models.accuracy import block_means, signal_errors
-from hw_models.certificate.evaluated import Evaluated, pooled, signals_of
+from hw_models.certificate.evaluated import (
+    Evaluated,
+    Pooled,
+    mean_error,
+    pooled,
+    signals_of,
+)
 from hw_models.certificate.model import Errors, Skill
 from hw_models.certificate.regimes import REGIMES
 
@@ -21,11 +27,10 @@ def errors_of(runs: Sequence[Evaluated]) -> dict[str, dict[str, Errors]]:
     """Errors of every signal over all readings and in every regime that occurred."""
     table: dict[str, dict[str, Errors]] = {}
     for signal in signals_of(runs):
-        worth = independent_share(runs, signal)
         for regime in ("all", *REGIMES):
-            measured, said = pooled(runs, signal, regime)
-            if np.isfinite(measured).any():
-                row = errors(measured, said, worth, has_shares=signal.startswith("power_w."))
+            found = pooled(runs, signal, regime)
+            if len(found.measured):
+                row = errors(found, has_shares=signal.startswith("power_w."))
                 table.setdefault(signal, {})[regime] = row
     return table
 
@@ -42,38 +47,19 @@ def block_errors_of(runs: Sequence[Evaluated]) -> dict[str, Errors]:
             if signal in run.measured
         ]
         measured, said = (np.concatenate(values) for values in zip(*parts, strict=True))
-        worth = _worth([b - a for a, b in parts])
-        table[signal] = errors(measured, said, worth, has_shares=True)
+        each = np.arange(len(said))
+        table[signal] = errors(Pooled(measured=measured, said=said, stretch=each), has_shares=True)
     return table
 
 
-def errors(measured: Array, said: Array, worth: float, *, has_shares: bool) -> Errors:
-    """Figures of (n,) readings, of which one is worth `worth` independent ones."""
-    figures = signal_errors(measured, said, has_shares=has_shares).figures()
-    return Errors.model_validate(
-        figures
-        | {
-            "n_independent": max(1.0, worth * float(figures["n"] or 0)),
-            "max": float(np.nanmax(np.abs(said - measured))),
-        }
-    )
-
-
-def independent_share(runs: Sequence[Evaluated], signal: str) -> float:
-    """How much of an independent reading one reading is worth: (1 - r) / (1 + r), with r the
-    correlation of an error with the next one, at least one reading a run."""
-    return _worth([run.error(signal) for run in runs if signal in run.measured])
-
-
-def _worth(series: Sequence[Array]) -> float:
-    known = [x[np.isfinite(x)] for x in series]
-    size = sum(float(x @ x) for x in known)
-    follow = sum(float(x[1:] @ x[:-1]) for x in known)
-    n = sum(map(len, known))
-    if size == 0.0 or n == 0:
-        return 1.0
-    r = min(max(follow / size, 0.0), 1.0)
-    return max((1.0 - r) / (1.0 + r), len(known) / n)
+def errors(found: Pooled, *, has_shares: bool) -> Errors:
+    """Figures of the readings of one signal."""
+    figures = signal_errors(found.measured, found.said, has_shares=has_shares).figures()
+    more = {
+        "mse_error": mean_error(found.error**2, found.stretch),
+        "max": float(np.max(np.abs(found.error))),
+    }
+    return Errors.model_validate(figures | more)
 
 
 def skill_of(fitted: Sequence[Evaluated], judged: Sequence[Evaluated]) -> dict[str, Skill]:
@@ -89,11 +75,12 @@ def skill_of(fitted: Sequence[Evaluated], judged: Sequence[Evaluated]) -> dict[s
             continue
         means, overall = _means(known, signal)
         runs = [run for run in judged if signal in run.measured]
-        measured, said = pooled(runs, signal)
+        own_pool = pooled(runs, signal)
         by_table = np.concatenate([_looked_up(run.run, means, overall) for run in runs])
-        own, simple = _rmse(measured, said), _rmse(measured, by_table)
+        measured = np.concatenate([run.measured[signal] for run in runs])
+        own, simple = _rmse(own_pool.measured, own_pool.said), _rmse(measured, by_table)
         table[signal] = Skill(
-            n=int(np.isfinite(measured).sum()),
+            n=len(own_pool.measured),
             rmse=own,
             table_rmse=simple,
             skill=1.0 - own / simple if simple > 0.0 else None,

@@ -1,8 +1,10 @@
 """Intervals around a prediction, and how often held-out readings lie in them.
 
-The half-width at level p is hypot(the p-quantile of |error| on the fitted runs, z_p times the
-scatter of predictions over boards drawn from the posterior). In temperatures the mean of that
-scatter over a run is taken off, since the ambient is estimated per run and takes it up.
+The half-width at level p is hypot(q_p times the sensor's noise at the predicted value, z_p times
+the scatter of predictions over boards drawn from the posterior), with q_p the p-quantile of
+|error| / noise on the fitted runs: noise that is a share of power stays one. In temperatures the
+mean of that scatter over a run is taken off, since the ambient is estimated per run and takes it
+up.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from hw_models.certificate.evaluated import Evaluated, pooled, signals_of
+from hw_models.certificate.evaluated import Evaluated, mean_error, pooled, signals_of
 from hw_models.certificate.model import Coverage
 from hw_models.parameters import replaced
 
@@ -24,19 +26,34 @@ Array = NDArray[np.float64]
 
 LEVELS: Final = (0.5, 0.9)
 DRAWS: Final = 24
+_LEAST_K: Final = 0.02
+_LEAST_W: Final = 1e-3
 
 
-def half_widths(fitted: Sequence[Evaluated]) -> dict[str, tuple[float, float]]:
-    """The 50 % and 90 % quantiles of |error| on the fitted runs, by signal, in its unit."""
+def noise_of(board: "Board", signal: str, said: Array) -> Array:
+    """One standard deviation of what the sensor adds to predicted values (n,), same unit."""
+    group, _, name = signal.partition(".")
+    if group == "power_w":
+        rail = board.sensors.rails[name]
+        floor_w = max(rail.resolution_w.value / 12**0.5, _LEAST_W)
+        return np.asarray(np.hypot(rail.noise.value * said, floor_w))
+    zone = board.sensors.zones[name]
+    noise_k = float(np.hypot(zone.noise_k.value, zone.resolution_k.value / 12**0.5))
+    return np.full(len(said), max(noise_k, _LEAST_K))
+
+
+def half_widths(board: "Board", fitted: Sequence[Evaluated]) -> dict[str, tuple[float, float]]:
+    """The 50 % and 90 % quantiles of |error| / noise on the fitted runs, by signal."""
     widths = {}
     for signal in signals_of(fitted):
-        measured, said = pooled(fitted, signal)
-        at = np.nanquantile(np.abs(said - measured), LEVELS)
+        found = pooled(fitted, signal)
+        at = np.quantile(np.abs(found.error) / noise_of(board, signal, found.said), LEVELS)
         widths[signal] = (float(at[0]), float(at[1]))
     return widths
 
 
 def counted(
+    board: "Board",
     runs: Sequence[Evaluated],
     widths: Mapping[str, tuple[float, float]],
     spread: Sequence[Mapping[str, Array]],
@@ -44,18 +61,22 @@ def counted(
     """How many readings of `runs` lie in their intervals; spread is from `scatter`, run by run."""
     table = {}
     for signal, (half_50, half_90) in widths.items():
-        error, std = _over(runs, spread, signal)
-        shares = [
-            float(np.mean(np.abs(error) <= np.hypot(half, z * std))) if len(error) else None
-            for half, z in ((half_50, _z(0.5)), (half_90, _z(0.9)))
-        ]
-        table[signal] = Coverage(
-            n=len(error),
-            half_50=half_50,
-            half_90=half_90,
-            share_50=shares[0],
-            share_90=shares[1],
-        )
+        found, std = pooled(runs, signal), _spread_of(runs, spread, signal)
+        bare = Coverage(n=len(std), half_50=half_50, half_90=half_90)
+        if len(std):
+            noise = noise_of(board, signal, found.said)
+            inside = [
+                np.abs(found.error) <= np.hypot(half * noise, _z(level) * std)
+                for half, level in zip((half_50, half_90), LEVELS, strict=True)
+            ]
+            bare = bare.model_copy(
+                update={
+                    "share_50": float(np.mean(inside[0])),
+                    "share_90": float(np.mean(inside[1])),
+                    "error_90": mean_error(inside[1].astype(np.float64), found.stretch),
+                }
+            )
+        table[signal] = bare
     return table
 
 
@@ -78,18 +99,15 @@ def _scatter(run: Evaluated, drawn: Sequence[Mapping[str, Array]]) -> dict[str, 
     return found
 
 
-def _over(
+def _spread_of(
     runs: Sequence[Evaluated], spread: Sequence[Mapping[str, Array]], signal: str
-) -> tuple[Array, Array]:
-    """Errors and their scatter (n,) over all readings of a signal."""
-    errors, stds = [np.zeros(0)], [np.zeros(0)]
+) -> Array:
+    """The scatter (n,) of every known reading of a signal, in the order of `pooled`."""
+    parts = [np.zeros(0)]
     for run, std in zip(runs, spread, strict=True):
         if signal in run.measured:
-            error = run.error(signal)
-            known = np.isfinite(error)
-            errors.append(error[known])
-            stds.append(std[signal][known])
-    return np.concatenate(errors), np.concatenate(stds)
+            parts.append(std[signal][np.isfinite(run.measured[signal])])
+    return np.concatenate(parts)
 
 
 def _z(level: float) -> float:

@@ -65,11 +65,12 @@ class Errors(Frozen):
     """Errors of one signal in one regime, predicted less measured, in the signal's unit.
 
     Divisors of the shares: mape |measured| of each reading; nmbe, cvrmse the mean of the measured.
-    n_independent is how many independent readings the n are worth: errors follow one another.
+    mse_error is one standard error of the mean square, from how it varies over stretches of two
+    minutes: errors follow one another, and no two stretches are alike.
     """
 
     n: int
-    n_independent: float
+    mse_error: float
     bias: float
     mae: float
     rmse: float
@@ -84,8 +85,9 @@ class Errors(Frozen):
 class Coverage(Frozen):
     """How often a held-out reading lay inside its interval, counted.
 
-    half_50 and half_90 are the half-widths that the scatter of the fitted runs asks for, in the
-    signal's unit; the uncertainty of the parameters widens them reading by reading.
+    half_50 and half_90 are the half-widths that the scatter of the fitted runs asks for, in
+    multiples of the sensor's own noise at the predicted value; the uncertainty of the parameters
+    widens them reading by reading. error_90 is one standard error of share_90.
     """
 
     n: int
@@ -93,6 +95,7 @@ class Coverage(Frozen):
     half_90: float = Field(ge=0)
     share_50: float | None = Field(default=None, ge=0, le=1)
     share_90: float | None = Field(default=None, ge=0, le=1)
+    error_90: float | None = None
 
 
 @final

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from hw_models.fit.plan import ExcitationPlan, Segment
     from hw_models.fit.result import Candidate, Finding, FitResult, Parameter, Regime
     from hw_models.fit.runs import Run, check_run, read_runs
+    from hw_models.fit.steps import StepPrediction, fit_steps, predict_steps, step_form
     from hw_models.fit.traces import fit_joint, fit_power, fit_thermal
 
 _HOMES = {
@@ -42,6 +43,12 @@ _HOMES = {
     "hw_models.fit.plan": ("ExcitationPlan", "Segment"),
     "hw_models.fit.result": ("Candidate", "Finding", "FitResult", "Parameter", "Regime"),
     "hw_models.fit.runs": ("Run", "check_run", "read_runs"),
+    "hw_models.fit.steps": (
+        "StepPrediction",
+        "fit_steps",
+        "predict_steps",
+        "step_form",
+    ),
     "hw_models.fit.traces": ("fit_joint", "fit_power", "fit_thermal"),
 }
 
@@ -58,6 +65,7 @@ __all__ = [
     "Regime",
     "Run",
     "Segment",
+    "StepPrediction",
     "board_performance",
     "check_run",
     "coarser",
@@ -66,14 +74,17 @@ __all__ = [
     "fit_joint",
     "fit_latency",
     "fit_power",
+    "fit_steps",
     "fit_thermal",
     "lumped",
     "plan_excitation",
     "predict_cluster_power",
     "predict_latency",
+    "predict_steps",
     "read_meter",
     "read_runs",
     "space_filling",
+    "step_form",
 ]
 
 

@@ -4,7 +4,7 @@
 deviation, for training time and mean power. The second axis is a power limit or a GPU clock.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, final
 
@@ -80,13 +80,15 @@ def fit_grid(
     batches: tuple[float, float] | None = None,
     settings: tuple[float, float] | None = None,
     start: GridFit | None = None,
+    priors: Mapping[str, tuple[float, float]] | None = None,
     seed: int = 0,
 ) -> GridFit:
     """The grid that the measured cells are part of; deterministic by seed.
 
     batches and settings are the ends of the two axes (default: of the measured cells). start is an
     earlier fit of fewer cells of the same workload, from which the search goes on: several times as
-    fast. ValueError for fewer than three cells.
+    fast. priors replace the weak ones by the names of the form (centre, std of ln). ValueError for
+    fewer than three cells.
     """
     if len(measured.batch) < _FEWEST:
         raise ValueError(
@@ -94,7 +96,7 @@ def fit_grid(
             "15, spread over batch sizes and settings (see space_filling)."
         )
     low, scale = _ends(measured, batches, settings)
-    unknowns = _unknowns(measured)
+    unknowns = _unknowns(measured, {} if priors is None else priors)
     solution = solve(
         _evaluate(measured, scale),
         np.concatenate([measured.time_s, measured.power_w]),
@@ -139,7 +141,7 @@ def _places(batch: Array, setting: Array, low: Array, high: Array) -> Array:
     return np.stack([along, across], axis=1)
 
 
-def _unknowns(measured: Grid) -> list[Unknown]:
+def _unknowns(measured: Grid, given: Mapping[str, tuple[float, float]]) -> list[Unknown]:
     """Priors from the scales of the cells alone: factors that hold for GPUs and boards alike."""
     middle = float(np.exp(np.mean(np.log(measured.batch))))
     least_w, most_w = float(measured.power_w.min()), float(measured.power_w.max())
@@ -159,7 +161,7 @@ def _unknowns(measured: Grid) -> list[Unknown]:
         "limit_ratio": (1.0, 0.03),
         "lowest_clock": (0.15, 0.5),
         "edge": (5.0, 0.4),
-    }
+    } | dict(given)
     return [
         Unknown(path=f"runs.{measured.workload}.{name}", prior=priors[name][0],
                 spread=priors[name][1])

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from hw_models.jobs import NetworkProfile
 
 Array = NDArray[np.float64]
+# Centre and std of ln of a positive parameter, by its name.
+Priors = Mapping[str, tuple[float, float]]
 
 NOISE: Final = 0.01  # a repeated measurement of a latency agrees to about a hundredth
 _LAST: Final = ("compute_cycles", "memory_cycles", "pnorm", "overhead_s")
@@ -45,28 +47,35 @@ class Predicted:
     std: Array
 
 
-def fit_latency(table: LatencyTable, *, seed: int = 0) -> FitResult:
+def fit_latency(
+    table: LatencyTable, *, priors: Priors | None = None, seed: int = 0
+) -> FitResult:
     """Four parameters per network from its points; deterministic by seed.
 
-    A network with few points leans on weak priors, and findings say which parameters do. rms has
-    the relative residual by network. ValueError for fewer than two points of a network.
+    A network with few points leans on priors, and findings say which parameters do. priors replace
+    the weak ones (see `hw_models.fit.transfer`) by `pnorm`, `overhead_s` and `memory_ratio`, which
+    is memory_cycles / compute_cycles. rms has the relative residual by network. ValueError for
+    fewer than two points of a network.
     """
+    given = {} if priors is None else priors
     return judged(
-        {name: _solution(table.of(name), name, seed) for name in dict.fromkeys(table.networks)},
+        {n: _solution(table.of(n), n, given, seed) for n in dict.fromkeys(table.networks)},
         seed=seed,
         cures=_CURES,
     )
 
 
-def _solution(table: LatencyTable, name: str, seed: int) -> Solution:
+def _solution(table: LatencyTable, name: str, given: Priors, seed: int) -> Solution:
     if len(table.latency_s) < 2:
         raise ValueError(f"{name} has one point; a latency fit needs two, better eight.")
     cycles = float(np.median(table.latency_s * table.gpu_hz))
-    memory_cycles = float(np.median(table.latency_s * table.emc_hz))
+    ratio, ratio_spread = given.get("memory_ratio", (1.0, 2.0))
     priors = (
-        (cycles, 1.0), (memory_cycles, 2.0), (_EXPONENT, _EXPONENT_SPREAD),
-        (0.02 * float(table.latency_s.min()), 2.0),
-    )  # fmt: skip
+        (cycles, 1.0),
+        (ratio * cycles, ratio_spread),
+        given.get("pnorm", (_EXPONENT, _EXPONENT_SPREAD)),
+        given.get("overhead_s", (0.02 * float(table.latency_s.min()), 2.0)),
+    )
     unknowns = [
         Unknown(path=path(name, last), prior=prior, spread=spread)
         for last, (prior, spread) in zip(_LAST, priors, strict=True)
