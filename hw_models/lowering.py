@@ -37,6 +37,7 @@ BOARD_DTYPE = np.dtype(
         # parts: domain -1 is constant power
         ("part_domain", "i8", PARTS), ("active_f", "f8", PARTS), ("idle_f", "f8", PARTS),
         ("constant_w", "f8", PARTS), ("leak_w", "f8", PARTS), ("law", "f8", 6),
+        ("unstalled_bytes_per_cycle", "f8", PARTS),
         ("shared_part", "i8", DOMAINS), ("memory_part", "i8"), ("fan_part", "i8"),
         ("fan_w", "f8", FANS), ("energy_per_byte_j", "f8"), ("drawn_per_w", "f8"),
         # heat, by fan level
@@ -51,7 +52,6 @@ BOARD_DTYPE = np.dtype(
         # performance by kind
         ("pnorm", "f8", KINDS), ("stall_activity", "f8", KINDS),
         ("corunner_stall", "f8", KINDS), ("bandwidth_stall", "f8", KINDS),
-        ("unstalled_bytes_per_cycle", "f8", KINDS),
         ("bytes_per_cycle", "f8"), ("migration_ns", "i8"),
         # sensors and limits
         ("period_ns", "i8"), ("poll_ticks", "i8"),
@@ -200,6 +200,8 @@ def _part(r: Any, p: int, domain: int, part: Any) -> None:
     r["part_domain"][p] = domain
     r["active_f"][p] = part.active_capacitance_f.value
     r["idle_f"][p] = part.idle_capacitance_f.value
+    moved = part.unstalled_bytes_per_cycle
+    r["unstalled_bytes_per_cycle"][p] = moved.value if moved else 0.0
 
 
 def _heat(r: Any, board: "Board", names: Lowered) -> None:
@@ -228,8 +230,6 @@ def _performance(r: Any, board: "Board", _: Lowered) -> None:
     for k, kind in enumerate(perf.accelerators.values(), start=len(perf.cores)):
         r["pnorm"][k] = kind.pnorm.value
         r["stall_activity"][k] = kind.stall_activity.value
-        moved = kind.unstalled_bytes_per_cycle
-        r["unstalled_bytes_per_cycle"][k] = moved.value if moved else 0.0
     r["bytes_per_cycle"] = perf.bandwidth_bytes_per_cycle.value
     r["migration_ns"] = round(perf.migration_s.value * 1e9)
 

@@ -109,7 +109,7 @@ def busy_powers(
     activity = np.zeros(b.parts)
     for u in range(b.units):
         kind, d = b.unit_kind[u], b.unit_domain[u]
-        most = b.unstalled_bytes_per_cycle[kind] * b.freq_hz[d, level[d]]
+        most = b.unstalled_bytes_per_cycle[u] * b.freq_hz[d, level[d]]
         activity[u] = observed_activity(busy[u], b.stall_activity[kind], traffic, most)
     part_powers(b, level, busy, activity, traffic, fan, online, power_w, gain_w)
 
