@@ -17,8 +17,8 @@ Array = NDArray[np.float64]
 
 _FIRST_LOOK_ROWS: Final = 600
 _STARTS: Final = 3
-# Half a chi-squared: steps of a few hundredths of a standard error are not worth taking.
-_ENOUGH: Final = 1e-3
+# Half a chi-squared: steps of a tenth of a standard error are not worth taking.
+_ENOUGH: Final = 1e-2
 _START_STD: Final = 0.5
 
 

@@ -33,7 +33,7 @@ POWER: Final = (
 THERMAL: Final = ("thermal.capacity_j_per_k[*]", "thermal.links[*].*", "thermal.cooling[*].*")
 OFFSETS: Final = ("sensors.zones.*.offset_k",)
 
-_SHARE_SPREAD: Final = (0.1, 1.5)
+_SHARE_SPREAD: Final = (0.1, 1.0)
 _LOG_KEYS: Final = ("thermal.capacity", "thermal.links", "thermal.cooling")
 _SIGNED: Final = ("ambient_c", "temp_c", "reference_c", "offset_k", "coefficients")
 _SHARES: Final = ("share", "noise")

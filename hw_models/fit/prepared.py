@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw_models.board_schema import Zone
+from hw_models.fit.regimes import with_fan
+from hw_models.fit.result import Finding, Regime
 from hw_models.fit.runs import Run
 from hw_models.openloop import LONGEST_STEP_S, starting_temps_c
 from hw_models.recorded import Recorded
@@ -63,7 +65,8 @@ class Prepared:
     """A run ready to be fitted: steady inputs, rails and zones that were measured, starts.
 
     nodes_c (rows, n_nodes) is the temperature of every node as far as the zones tell; start_c
-    (n_nodes,) where a fit begins; flickering names units whose load is an instantaneous sample.
+    (n_nodes,) where a fit begins; flickering names units whose load is an instantaneous sample;
+    regimes and findings say how an unlogged fan was taken.
     longest_step_s is how long leakage is taken to be linear in time.
     """
 
@@ -75,12 +78,14 @@ class Prepared:
     start_c: tuple[float, ...]
     ambient_c: float
     flickering: tuple[str, ...]
+    regimes: tuple[Regime, ...]
+    findings: tuple[Finding, ...]
     longest_step_s: float = LONGEST_STEP_S
 
 
 def prepared(board: "Board", run: Run) -> Prepared:
     """A run with flickering loads averaged over blocks of 20 s, power with them."""
-    seen = run.recorded
+    seen, regimes, findings = with_fan(board, run.name, run.recorded)
     flickering = _flickering(seen)
     blocks = np.floor((seen.t_s - seen.t_s[0]) / BLOCK_S).astype(np.int64)
     if flickering.any():
@@ -98,6 +103,8 @@ def prepared(board: "Board", run: Run) -> Prepared:
         flickering=tuple(
             u.name for u, jumps in zip(board.unit_list, flickering, strict=True) if jumps
         ),
+        regimes=regimes,
+        findings=findings,
     )
 
 
@@ -194,7 +201,7 @@ def _nodes_c(board: "Board", seen: Recorded) -> Array:
     by_node: dict[str, list[Array]] = {node: [] for node in board.thermal.nodes}
     for name, values in seen.zones_c.items():
         zone = board.sensors.zones[name]
-        by_node[zone.node].append(_filled(values) - zone.offset_k.value)
+        by_node[zone.node].append(filled(values) - zone.offset_k.value)
     everywhere = [series for several in by_node.values() for series in several]
     fallback = (
         np.mean(everywhere, axis=0)
@@ -205,7 +212,7 @@ def _nodes_c(board: "Board", seen: Recorded) -> Array:
     return np.ascontiguousarray(np.stack(means, axis=1))
 
 
-def _filled(values: Array) -> Array:
+def filled(values: Array) -> Array:
     """A series (rows,) with its gaps bridged by straight lines."""
     rows, known = np.arange(len(values)), ~np.isnan(values)
     return np.asarray(np.interp(rows, rows[known], values[known]))

@@ -10,15 +10,13 @@ from hw_models.fit.estimate import Estimate
 from hw_models.fit.identify import statuses
 from hw_models.fit.places import WEAK, Place
 from hw_models.fit.prepared import BLOCK_S
-from hw_models.fit.result import Finding, FitResult, Parameter, Regime, Status
+from hw_models.fit.result import Finding, FitResult, Parameter, Status
 from hw_models.fit.runs import Run
 
 Array = NDArray[np.float64]
 
 
-def result_of(
-    found: Estimate, runs: Sequence[Run], seed: int, regimes: Sequence[Regime] = ()
-) -> FitResult:
+def result_of(found: Estimate, runs: Sequence[Run], seed: int) -> FitResult:
     """What a fit says: numbers that moved, then those that nothing moves, with all findings."""
     places, z = found.problem.places, found.z
     status, findings = statuses(places, z, found.spread)
@@ -34,6 +32,7 @@ def result_of(
         covariance=_padded(covariance, [p.std**2 for p in still]),
         findings=(
             *(finding for run in runs for finding in run.findings),
+            *(finding for run in found.problem.runs for finding in run.findings),
             *_flickering(found),
             *findings,
             *_still(found.still),
@@ -41,7 +40,7 @@ def result_of(
         rms=found.rms,
         n=found.spread.n,
         seed=seed,
-        regimes=tuple(regimes),
+        regimes=tuple(regime for run in found.problem.runs for regime in run.regimes),
         notes=tuple(_notes(found)),
     )
 
