@@ -85,4 +85,3 @@ def session(seed: int, *, altered: bool = False) -> Run:
     """The same as a run that may be fitted."""
     seen = recorded(file_board(), trace(seed, altered=altered))
     return Run(name=f"run{seed}", recorded=seen, sha256=f"{seed:064x}", start_s=0.0, findings=())
-

@@ -28,13 +28,14 @@ def excite(
     from edgetwin.excitation import scenario_of, write_scenario
     from edgetwin.progress import Progress
     from hw_models.board import load_board
-    from hw_models.fit import plan_excitation
 
     if out.suffix != ".toml":
         raise ValueError(f"--out {out}: a scenario file ends in .toml.")
     made = load_board(board)
     limit = {} if safety_c is None else {"safe_c": safety_c}
     with Progress(f"planning for {made.name}"):
+        from hw_models.fit import plan_excitation
+
         plan = plan_excitation(made, **limit)
     write_scenario(scenario_of(plan, made), out)
     if as_json:

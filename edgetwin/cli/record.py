@@ -24,7 +24,9 @@ def record(
     duration_s: Annotated[
         float | None, typer.Option("--duration", help="Seconds at most; default: the scenario's.")
     ] = None,
-    period_s: Annotated[float, typer.Option("--period", help="Seconds between readings.")] = 1.0,
+    period_s: Annotated[
+        float, typer.Option("--period", help="Seconds between readings of the twin.")
+    ] = 1.0,
     seed: Annotated[int, typer.Option(help="Seed of the scenario and of sensor noise.")] = 0,
     out: Annotated[Path, typer.Option(help="Trace to write: .parquet, or .csv.")] = Path(
         "trace.parquet"
@@ -42,6 +44,8 @@ def record(
 
     if seed < 0:
         raise ValueError(f"--seed {seed}: give a whole number from 0 on.")
+    if not 0 < period_s < 1e9:
+        raise ValueError(f"--period {period_s}: give a positive number of seconds.")
     _check_out(out)
     plan, name = _scenario_and_board(task, scenario, board, backend)
     length_s = _length_s(duration_s, plan, trace)
@@ -119,8 +123,6 @@ def _recorded(
     from hw_models.board import Knobs
     from hw_models.trace import Trace
 
-    if not 0 < period_s < 1e9:
-        raise ValueError(f"--period {period_s}: give a positive number of seconds.")
     still = FunctionPolicy(lambda reading: Knobs(), period_s)
     try:
         result = run(

@@ -20,11 +20,13 @@ def graded(board: "Board", certificate: Certificate, *, same_run: bool) -> dict[
     B: fitted. A: and runs that were held out are predicted within the bars: every zone MAE <= 1 K
     and P95 <= 2 K, the input rail in means over 20 s (every rail where there is none) MAPE <= 5 %
     and |NMBE| <= 2 %. A+: and those runs are all of other days than the fitted ones. Blocks of one
-    run are not another run: they give B, whatever they show.
+    run and points of one table are not another run: they give B, whatever they show.
     """
     held = [run for run in certificate.runs if run.split == "held-out"]
     if not held:
-        return {"grade": "B", "reason": "fitted; no run was held out"}
+        points = "held-out" in certificate.errors
+        what = "points of the same tables were held out" if points else "no run was held out"
+        return {"grade": "B", "reason": f"fitted; {what}"}
     missed = list(_missed(board, certificate))
     shown = "; ".join(missed) or "all bars held"
     if same_run:

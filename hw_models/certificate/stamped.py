@@ -57,7 +57,7 @@ def data_sha256(data: Mapping[str, str]) -> str:
     digests = sorted(data.values())
     if len(digests) == 1:
         return digests[0]
-    return hashlib.sha256("\n".join(digests).encode()).hexdigest()
+    return hashlib.sha256("".join(digests).encode()).hexdigest()
 
 
 def _tidy(board: "Board", source: str) -> "Board":

@@ -47,9 +47,7 @@ class Predicted:
     std: Array
 
 
-def fit_latency(
-    table: LatencyTable, *, priors: Priors | None = None, seed: int = 0
-) -> FitResult:
+def fit_latency(table: LatencyTable, *, priors: Priors | None = None, seed: int = 0) -> FitResult:
     """Four parameters per network from its points; deterministic by seed.
 
     A network with few points leans on priors, and findings say which parameters do. priors replace

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -189,11 +190,9 @@ def test_a_long_run_is_cut_into_blocks_with_gaps() -> None:
     long = replace(run, recorded=stretched(run.recorded, 4))
     split = split_runs([long])
     assert split.same_run
-    ends = sorted(
-        (r.recorded.t_s[0], r.recorded.t_s[-1]) for r in (*split.fitted, *split.held_out)
-    )
+    ends = sorted((r.recorded.t_s[0], r.recorded.t_s[-1]) for r in (*split.fitted, *split.held_out))
     assert all(high - low >= BLOCK_S - 1 for low, high in ends)
-    assert all(b[0] - a[1] >= GAP_S - 1e-6 for a, b in zip(ends, ends[1:], strict=False))
+    assert all(b[0] - a[1] >= GAP_S - 1e-6 for a, b in pairwise(ends))
     assert split.held_out[0].recorded.zones_c["cpu"].shape == split.held_out[0].recorded.t_s.shape
 
 
