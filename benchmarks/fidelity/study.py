@@ -30,4 +30,6 @@ ROWS = {
     "dirty_data": ("dirty traces named or refused", late("dirty_data")),
 }
 
-STUDY = Study(name="fidelity", rows=ROWS)
+MORE = {"transfer": ("transfer from k points", late("transfer"))}
+
+STUDY = Study(name="fidelity", rows=ROWS, more=MORE)

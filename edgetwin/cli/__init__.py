@@ -13,6 +13,7 @@ from edgetwin.cli.excite import excite
 from edgetwin.cli.record import record
 from edgetwin.cli.replay import replay
 from edgetwin.cli.run import run
+from edgetwin.cli.transfer import transfer
 from edgetwin.cli.validate import validate
 
 OK, FAILED, USAGE, NO_HARDWARE, UNSAFE = range(5)
@@ -26,7 +27,7 @@ app = typer.Typer(
     suggest_commands=False,  # the parser below suggests already
     pretty_exceptions_enable=False,
 )
-for verb in (boards, envs, run, replay, record, excite, calibrate, validate):
+for verb in (boards, envs, run, replay, record, excite, calibrate, validate, transfer):
     app.command()(verb)
 
 

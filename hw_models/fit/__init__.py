@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from hw_models.fit.plan import ExcitationPlan, Segment
     from hw_models.fit.result import Candidate, Finding, FitResult, Parameter, Regime
     from hw_models.fit.runs import Run, check_run, read_runs
+    from hw_models.fit.sources import grid_task, latency_tasks, step_tasks
     from hw_models.fit.steps import StepPrediction, fit_steps, predict_steps, step_form
+    from hw_models.fit.tasks import Transfer, learning_curve, transfer
     from hw_models.fit.traces import fit_joint, fit_power, fit_thermal
 
 _HOMES = {
@@ -43,11 +45,21 @@ _HOMES = {
     "hw_models.fit.plan": ("ExcitationPlan", "Segment"),
     "hw_models.fit.result": ("Candidate", "Finding", "FitResult", "Parameter", "Regime"),
     "hw_models.fit.runs": ("Run", "check_run", "read_runs"),
+    "hw_models.fit.sources": (
+        "grid_task",
+        "latency_tasks",
+        "step_tasks",
+    ),
     "hw_models.fit.steps": (
         "StepPrediction",
         "fit_steps",
         "predict_steps",
         "step_form",
+    ),
+    "hw_models.fit.tasks": (
+        "Transfer",
+        "learning_curve",
+        "transfer",
     ),
     "hw_models.fit.traces": ("fit_joint", "fit_power", "fit_thermal"),
 }
@@ -66,6 +78,7 @@ __all__ = [
     "Run",
     "Segment",
     "StepPrediction",
+    "Transfer",
     "board_performance",
     "check_run",
     "coarser",
@@ -76,6 +89,9 @@ __all__ = [
     "fit_power",
     "fit_steps",
     "fit_thermal",
+    "grid_task",
+    "latency_tasks",
+    "learning_curve",
     "lumped",
     "plan_excitation",
     "predict_cluster_power",
@@ -85,6 +101,8 @@ __all__ = [
     "read_runs",
     "space_filling",
     "step_form",
+    "step_tasks",
+    "transfer",
 ]
 
 

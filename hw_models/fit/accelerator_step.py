@@ -9,7 +9,7 @@ without counts has these five for itself.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, final
 
 import numpy as np
@@ -37,13 +37,15 @@ _OF_NETWORK: Final = ("cycles", "half_batch", "memory_cycles", "fixed_memory_cyc
 class StepForm:
     """What is needed to price a step on one kind of accelerator of a board.
 
-    host_hz is the clock of the core that launches kernels; counts the profiles by network.
+    host_hz is the clock of the core that launches kernels; counts the profiles by network. priors
+    (centre, std of ln, by path) replace those that documents and the table's own scales give.
     """
 
     board: "Board"
     kind: str
     host_hz: float
     counts: "Mapping[str, NetworkProfile]"
+    priors: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     def path(self, last: str) -> str:
         """Where a parameter of the accelerator stands in the board file."""
@@ -76,12 +78,12 @@ class StepForm:
         }
         found = []
         for path in self.paths(table.networks):
-            last = path.rsplit(".", 1)[1]
+            prefix, last = path.rsplit(".", 1)
+            known = priors
             if path.startswith("runs."):
-                own = _own_priors(table.of(path.split(".", 1)[1].rsplit(".", 1)[0]))
-                found.append(Unknown(path=path, prior=own[last][0], spread=own[last][1]))
-            else:
-                found.append(Unknown(path=path, prior=priors[last][0], spread=priors[last][1]))
+                known = _own_priors(table.of(prefix.removeprefix("runs.")))
+            prior, spread = self.priors.get(path, known[last])
+            found.append(Unknown(path=path, prior=prior, spread=spread))
         return found
 
     def parts(self, table: StepTable, paths: tuple[str, ...], ln: Array) -> "StepParts":

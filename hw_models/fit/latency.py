@@ -51,7 +51,7 @@ def fit_latency(table: LatencyTable, *, priors: Priors | None = None, seed: int 
     """Four parameters per network from its points; deterministic by seed.
 
     A network with few points leans on priors, and findings say which parameters do. priors replace
-    the weak ones (see `hw_models.fit.transfer`) by `pnorm`, `overhead_s` and `memory_ratio`, which
+    the weak ones (see `hw_models.fit.sources`) by `pnorm`, `overhead_s` and `memory_ratio`, which
     is memory_cycles / compute_cycles. rms has the relative residual by network. ValueError for
     fewer than two points of a network.
     """

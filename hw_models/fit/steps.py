@@ -89,7 +89,7 @@ def fit_steps(form: StepForm, table: StepTable, *, seed: int = 0) -> FitResult:
     time = solve(
         _time(form, table, paths), table.step_s, form.unknowns(table), seed=seed, noise=NOISE
     )
-    basis = _basis(form, table, form.parts(table, paths, time.ln))
+    basis = power_basis(form, table, form.parts(table, paths, time.ln))
     measured_w = np.concatenate([table.mean_w, table.peak_w])
     power = solve(
         _power(basis), measured_w, _power_unknowns(form, table, basis), seed=seed, noise=NOISE
@@ -110,9 +110,10 @@ def predict_steps(
     )
     known = [p.path for p in result.parameters]
     paths = tuple(p for p in known if p.startswith(form.path("")) or _is_network(p))
-    ln_time, slopes = form.parts(points, paths, _ln(result, paths)).ln_step()
-    basis = _basis(form, points, form.parts(points, paths, _ln(result, paths)))
-    draws = _power_paths(form)
+    parts = form.parts(points, paths, _ln(result, paths))
+    ln_time, slopes = parts.ln_step()
+    basis = power_basis(form, points, parts)
+    draws = power_paths(form)
     ln_power, power_slopes = _power(basis)(_ln(result, draws))
     step = _predicted(result, paths, ln_time, slopes, _TIME)
     power = _predicted(result, draws, ln_power, power_slopes, _POWER)
@@ -150,7 +151,7 @@ def _time(form: StepForm, table: StepTable, paths: tuple[str, ...]) -> Evaluate:
     return lambda ln: form.parts(table, paths, ln).ln_step()
 
 
-def _basis(form: StepForm, table: StepTable, parts: StepParts) -> Array:
+def power_basis(form: StepForm, table: StepTable, parts: StepParts) -> Array:
     """What each power parameter is multiplied with, (2n, n_parameters): means, then peaks."""
     ln_s, _ = parts.ln_step()
     step_s, busy_s = np.exp(ln_s), np.exp(ln_s) - parts.times_s[2]
@@ -179,7 +180,8 @@ def _power(basis: Array) -> Evaluate:
     return evaluate
 
 
-def _power_paths(form: StepForm) -> tuple[str, ...]:
+def power_paths(form: StepForm) -> tuple[str, ...]:
+    """The power parameters that a step table bears on: the rest, the GPU, the memory."""
     unit = f"power.units.{_group(form.board, form.kind)}.active_capacitance_f"
     memory = ("power.memory.idle_capacitance_f", "power.memory.energy_j_per_byte")
     return (_REST, unit, *(memory if form.board.power.memory else ()))
@@ -193,8 +195,10 @@ def _power_unknowns(form: StepForm, table: StepTable, basis: Array) -> list[Unkn
     if form.board.power.memory is not None:
         priors += [(0.1 * least_w / float(basis[:, 2].max()), 1.0), (6e-11, 0.7)]
     return [
-        Unknown(path=path, prior=prior, spread=spread)
-        for path, (prior, spread) in zip(_power_paths(form), priors, strict=True)
+        Unknown(
+            path=path, prior=form.priors.get(path, own)[0], spread=form.priors.get(path, own)[1]
+        )
+        for path, own in zip(power_paths(form), priors, strict=True)
     ]
 
 
