@@ -7,7 +7,9 @@ from typing import Final, final
 import numpy as np
 from numpy.typing import NDArray
 
+from hw_models.board import Board
 from hw_models.fit import Run
+from hw_models.fit.regimes import with_fan
 from hw_models.recorded import Recorded
 
 BLOCK_S: Final = 640.0
@@ -50,11 +52,15 @@ def _rest(
             yield part(run, rows, name)
 
 
-def part(run: Run, rows: NDArray[np.bool_], name: str) -> Run:
-    """Some rows of a run, time as in the whole; rows (n,) is a mask.
+def with_settled_fan(board: Board, run: Run) -> Run:
+    """The run with its fan as its temperatures tell it, for fit and prediction alike."""
+    seen, _, findings = with_fan(board, run.name, run.recorded)
+    notes = tuple(note for note in seen.notes if not note.startswith(_FAN_NOTE))
+    return replace(run, recorded=replace(seen, notes=notes), findings=(*run.findings, *findings))
 
-    The fan stays as it was found in the whole run: a part does not tell when it started.
-    """
+
+def part(run: Run, rows: NDArray[np.bool_], name: str) -> Run:
+    """Some rows of a run whose fan is settled, time as in the whole; rows (n,) is a mask."""
     seen = run.recorded
     cut = Recorded(
         **{
@@ -63,6 +69,6 @@ def part(run: Run, rows: NDArray[np.bool_], name: str) -> Run:
         },
         zones_c={zone: values[rows] for zone, values in seen.zones_c.items()},
         rails_w={rail: values[rows] for rail, values in seen.rails_w.items()},
-        notes=tuple(note for note in seen.notes if not note.startswith(_FAN_NOTE)),
+        notes=seen.notes,
     )
     return replace(run, name=f"{run.name}-{name}", recorded=cut)

@@ -6,11 +6,10 @@ Heat follows under the fitted power. Each block of 640 s is held out in turn, wi
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from calibration.blocks import splits
+from calibration.blocks import splits, with_settled_fan
 from calibration.build import Result, finished, rounded, start_board, with_sources
 from calibration.data import data_set, found
 from calibration.jetson_tx2 import pages
@@ -20,7 +19,6 @@ from hw_models.certificate.certify import certify
 from hw_models.certificate.evaluated import Evaluated, evaluate
 from hw_models.certificate.figures import block_errors_of, errors_of
 from hw_models.fit import FitResult, Run, fit_power, fit_thermal, read_runs
-from hw_models.fit.regimes import with_fan
 from hw_models.quantity import Source
 
 SET: Final = "tx2-trace"
@@ -76,8 +74,7 @@ def whole_run(data: Path | None = None) -> Run:
     """The trace as one run, the fan as its temperatures tell it."""
     start = start_board("jetson_tx2")
     (run,) = read_runs(start, found(SET, data)[FILE])
-    seen, _, findings = with_fan(start, run.name, run.recorded)
-    return replace(run, recorded=seen, findings=(*run.findings, *findings))
+    return with_settled_fan(start, run)
 
 
 def held_out(start: Board, run: Run, every: int = 1) -> tuple[Evaluated, ...]:
