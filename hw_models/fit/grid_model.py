@@ -51,7 +51,7 @@ def _clock_under(
     exponent: float,
 ) -> float:  # fmt: skip
     """ln of the clock at which dynamic power reaches room_w, by bisection and Newton's steps."""
-    low, high = -6.0, 3.0
+    low, high = -6.0, 5.0
     ratio = 1.0 / exponent - 1.0
     z = 0.0
     for k in range(40):
@@ -65,7 +65,7 @@ def _clock_under(
         steep = x ** (_BEND * ratio)
         slope = ratio * steep / (gain**-_BEND + steep) + (compute / x / step) ** q
         new = z - over / slope
-        if k < 6 or not low <= new <= high:
+        if k < 7 or not low <= new <= high:
             new = 0.5 * (low + high)
         if abs(new - z) < 1e-13:
             break

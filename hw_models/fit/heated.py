@@ -9,6 +9,7 @@ from hw_models.power import leakage_shape
 Array = NDArray[np.float64]
 
 SLOPES = 5
+_RUNAWAY_W = 1e4
 
 
 @jit
@@ -32,14 +33,15 @@ def ln_heated_w(
             shape = leakage_shape(hot_c, law[0], law[1], law[2], law[3], law[4], law[5])
             change_w = switched + leaked * shape - power_w
             power_w += change_w
-            if abs(change_w) < 1e-12 * power_w:
+            if abs(change_w) < 1e-12 * power_w or power_w > _RUNAWAY_W:
                 break
         d = min(max(rest_c[i] + rise_k_per_w[i] * power_w, law[4]), law[5])
         is_inside = law[4] < d < law[5]
         d -= law[0]
         steep = law[1] + d * (2.0 * law[2] + 3.0 * law[3] * d) if is_inside else 0.0
         left = 1.0 - leaked * steep * rise_k_per_w[i]
-        ln[i] = np.log(power_w) if left > 0.0 else np.inf
+        is_steady = left > 0.0 and power_w < _RUNAWAY_W
+        ln[i] = np.log(power_w) if is_steady else np.inf
         for k in range(2):
             slopes[i, k] = switched_w[i, k] / (left * power_w)
             slopes[i, 2 + k] = leaked_w[i, k] * shape / (left * power_w)

@@ -21,6 +21,7 @@ Evaluate = Callable[[Array], tuple[Array, Array]]
 
 WIDEST: Final = 5.0  # bounds lie so many prior deviations away from the prior
 _TAIL: Final = 2.5  # residuals beyond so many deviations count in proportion, not squared
+_KEPT: Final = 0.714  # share of a normal variance that is left when tails are cut like that
 _LOOSE: Final = 0.35  # ln: a parameter known to no more than a factor of 1.4 is not pinned
 _DEAD: Final = 0.3  # deviations by which a prior-wide change moves all predictions together
 
@@ -133,14 +134,14 @@ def solve(
 
 
 def _noise(points: _Points, z: Array, expected: float) -> float:
-    """Noise as a share, from weighted residuals and the degrees of freedom that are left."""
+    """Noise as a share, by Huber's second proposal, and the degrees of freedom that are left."""
     here = points.linear(z)
     prior = np.diag(points.spread**-2)
     used = float(np.trace(np.linalg.solve(here.gram, here.gram - prior)))
     r = points.predict(z) - points.ln_measured
-    weight = 1 / np.sqrt(1 + (r / points.noise / _TAIL) ** 2)
+    pulled = r / np.sqrt(1 + (r / points.noise / _TAIL) ** 2)
     left = max(len(r) - used, 0.0)
-    return float(np.sqrt((2 * expected**2 + (weight * r**2).sum()) / (2 + left)))
+    return float(np.sqrt((2 * expected**2 + (pulled**2).sum() / _KEPT) / (2 + left)))
 
 
 def _solution(points: _Points, z: Array, unknowns: tuple[Unknown, ...], share: float) -> Solution:
