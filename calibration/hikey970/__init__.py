@@ -1,0 +1,1 @@
+"""HiKey 970: cluster power from the energy table of its device tree."""
