@@ -64,14 +64,12 @@ def _result(plan: "ExcitationPlan", out: Path) -> dict[str, Any]:
 
 
 def _print(plan: "ExcitationPlan") -> None:
-    title = (
-        f"{plan.board}: {plan.duration_s / 60:.0f} min, hottest {plan.hottest_c:.0f} degC expected "
-        f"(limit {plan.safe_c:.0f} degC)"
-    )
+    title = f"{plan.board}: {plan.duration_s / 60:.0f} min"
     rows, t_s = [], 0.0
     for segment in plan.segments:
         rows.append([round(t_s), round(segment.duration_s), segment.why])
         t_s += segment.duration_s
     print_table(title, ["from_s", "for_s", "what for"], rows)
+    print(f"hottest: {plan.hottest_c:.0f} degC expected, {plan.safe_c:.0f} degC allowed")
     for finding in plan.findings:
         print(f"{finding.kind}: {finding.message} Cure: {finding.cure}")

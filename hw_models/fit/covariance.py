@@ -6,17 +6,19 @@ signals, and each component's autocorrelation, pooled over runs, gives its share
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hw_models.fit.memory import pooled_lags
 from hw_models.fit.problem import HUBER, Block
 
 Array = NDArray[np.float64]
 
-_LONGEST_SHARE: Final = 0.25
+# No direction is better known than by this share of what white noise would leave.
+_LEAST: Final = 0.2
 
 
 @final
@@ -38,11 +40,11 @@ def spread(blocks: Sequence[Block], p: int) -> Spread:
     """The covariance of p parameters from the residuals and slopes of all runs."""
     information, meat = np.zeros((p, p)), np.zeros((p, p))
     n, effective = 0, 0.0
-    for kind in _kinds(blocks):
+    for kind in _kinds([_weighed(block) for block in blocks]):
         basis, lags = _components(kind)
         for block in kind:
             at = np.ix_(block.columns, block.columns)
-            is_full = np.abs(block.residuals) < HUBER
+            is_full = np.abs(block.residuals) < HUBER * np.sqrt(block.worth)
             slopes = (block.slopes * is_full[:, :, None]).reshape(-1, len(block.columns))
             information[at] += slopes.T @ slopes
             meat[at] += _rounding(block)
@@ -51,23 +53,40 @@ def spread(blocks: Sequence[Block], p: int) -> Spread:
                 meat[at] += _between(turned[c], lags[c])
             known = ~np.isnan(block.signals.measured)
             n += int(known.sum())
-            effective += sum(
-                known.any(axis=1).sum() * lag[0] / max(lag[0] + 2 * lag[1:].sum(), 1e-12)
-                for lag in lags
-                if lag[0] > 0
-            )
+            effective += float(known.sum(axis=0) @ block.worth)
     full = np.linalg.inv(information + np.eye(p))
+    meat = _sane(meat, information)
     return Spread(
         information=information,
         meat=meat,
         covariance=_symmetric(full @ (meat + np.eye(p)) @ full),
         n=n,
-        effective_n=float(min(max(effective, 1.0), n)),
+        effective_n=max(effective, 1.0),
     )
 
 
-def _clipped(block: Block) -> Array:
-    return np.asarray(np.clip(block.residuals, -HUBER, HUBER))
+def _weighed(block: Block) -> Block:
+    """Residuals (cut at Huber's bound) and slopes times the root of what each signal is worth."""
+    root = np.sqrt(block.worth)
+    return replace(
+        block,
+        residuals=np.clip(block.residuals, -HUBER, HUBER) * root,
+        slopes=block.slopes * root[:, None],
+    )
+
+
+def _sane(meat: Array, information: Array) -> Array:
+    """M made positive: estimated autocorrelations may promise more than white noise could."""
+    root = np.linalg.cholesky(information + np.eye(len(meat)))
+    inner = np.linalg.solve(root, np.linalg.solve(root, _symmetric(meat)).T)
+    floor = np.linalg.solve(root, np.linalg.solve(root, information).T)
+    values, basis = np.linalg.eigh(_symmetric(inner - _LEAST * floor))
+    half = root @ basis * np.sqrt(np.maximum(values, 0.0))
+    return _symmetric(half @ half.T + _LEAST * information)
+
+
+def _symmetric(matrix: Array) -> Array:
+    return np.asarray(0.5 * (matrix + matrix.T))
 
 
 def _bias(block: Block) -> tuple[Array, Array]:
@@ -78,14 +97,13 @@ def _bias(block: Block) -> tuple[Array, Array]:
     """
     bias = np.zeros_like(block.residuals)
     cells = np.full(block.residuals.shape, -1)
-    clipped = _clipped(block)
     for s, step in enumerate(block.signals.step):
         known = ~np.isnan(block.signals.measured[:, s])
         if step <= 0 or not known.any():
             continue
         places = np.round(2.0 * block.said[known, s] / step)
         _, cell, counts = np.unique(places, return_inverse=True, return_counts=True)
-        mean = np.bincount(cell, clipped[known, s]) / counts
+        mean = np.bincount(cell, block.residuals[known, s]) / counts
         bias[known, s], cells[known, s] = mean[cell], cell
     return bias, cells
 
@@ -100,7 +118,7 @@ def _rounding(block: Block) -> Array:
         if not known.any():
             continue
         _, cell, counts = np.unique(cells[known, s], return_inverse=True, return_counts=True)
-        r = _clipped(block)[known, s]
+        r = block.residuals[known, s]
         noise = float(np.var(r - bias[known, s]))
         between = np.bincount(cell, bias[known, s]) / counts
         variance = float(np.mean(np.maximum(between**2 - noise / counts, 0.0)))
@@ -108,10 +126,6 @@ def _rounding(block: Block) -> Array:
         np.add.at(sums, cell, block.slopes[known, s])
         found += variance * sums.T @ sums
     return found
-
-
-def _symmetric(matrix: Array) -> Array:
-    return np.asarray(0.5 * (matrix + matrix.T))
 
 
 def _kinds(blocks: Sequence[Block]) -> list[list[Block]]:
@@ -124,37 +138,13 @@ def _kinds(blocks: Sequence[Block]) -> list[list[Block]]:
 
 def _components(blocks: Sequence[Block]) -> tuple[Array, list[Array]]:
     """Principal components (s, c) of the residuals over the signals, and each one's lags."""
-    series = [_clipped(block) - _bias(block)[0] for block in blocks]
+    series = [block.residuals - _bias(block)[0] for block in blocks]
     joined = np.concatenate(series)
     known = np.concatenate([~np.isnan(block.signals.measured) for block in blocks])
     pairs = np.maximum(known.T.astype(np.float64) @ known, 1.0)
     _, basis = np.linalg.eigh(joined.T @ joined / pairs)
-    filled = [block.residuals.shape[0] for block in blocks]
-    lags = [_lags([s @ basis[:, c] for s in series], sum(filled)) for c in range(basis.shape[1])]
+    lags = [pooled_lags([s @ basis[:, c] for s in series]) for c in range(basis.shape[1])]
     return np.asarray(basis), lags
-
-
-def _lags(series: Sequence[Array], rows: int) -> Array:
-    """Autocovariance (lags,) pooled over runs, tapered to nothing where it is noise.
-
-    Flat up to the first lag whose correlation is below two standard errors of none, then straight
-    down to 0 at three times that lag, which is at most a quarter of the longest run.
-    """
-    longest = max(len(s) for s in series)
-    total = np.zeros(longest)
-    for s in series:
-        size = 2 * len(s)
-        power = np.abs(np.fft.rfft(s, size)) ** 2
-        total[: len(s)] += np.fft.irfft(power, size)[: len(s)]
-    total /= rows
-    if total[0] <= 0:
-        return np.zeros(1)
-    quiet = np.flatnonzero(total < 2.0 / np.sqrt(rows) * total[0])
-    end = int(quiet[0]) if len(quiet) else longest
-    width = int(np.clip(3 * end, 1, max(_LONGEST_SHARE * longest, 1)))
-    lag = np.arange(width)
-    taper = np.clip((1.0 - lag / width) * 1.5, 0.0, 1.0)
-    return np.asarray(total[:width] * taper)
 
 
 def _between(slopes: Array, lags: Array) -> Array:

@@ -25,16 +25,22 @@ NOT_PINNED_STD: Final = 0.5
 TRADED: Final = 0.95
 _AT_BOUND: Final = 1e-6
 _MEMBER: Final = 0.3
+_MOST_NAMED: Final = 5
+_SCALED: Final = ("power.", "thermal.", "limits.fan.power_w")
 
 
 def statuses(
-    places: Sequence[Place], z: Array, spread: Spread
+    places: Sequence[Place], z: Array, spread: Spread, *, at_start: bool = False
 ) -> tuple[tuple[Status, ...], tuple[Finding, ...]]:
-    """The status of every parameter, and the findings that explain those that are not pinned."""
+    """The status of every parameter, and the findings that explain those that are not pinned.
+
+    at_start is for plans: numbers that the file puts on a bound have not run there.
+    """
     alone = _information_alone(spread)
-    is_dead = alone < DEAD
+    is_dead = (alone < DEAD) & (np.abs(z) < 1.0)
     values = [p.value(float(x)) for p, x in zip(places, z, strict=True)]
     at_bound = np.array([_is_at_bound(p, v) for p, v in zip(places, values, strict=True)])
+    at_bound &= not at_start
     directions = _flat_directions(spread.covariance, is_dead | at_bound)
     variance = np.diag(spread.covariance)
     hidden = np.zeros(len(z))
@@ -147,29 +153,39 @@ def _few(paths: Sequence[str]) -> Sequence[str]:
 def _combination(
     places: Sequence[Place], z: Array, direction: Array, members: Sequence[int]
 ) -> str:
-    shares = {}
-    for i in members:
-        value = places[i].value(float(z[i]))
-        shares[i] = (
-            direction[i] * places[i].slope(float(z[i])) / (abs(value) or places[i].prior_std)
+    if all(_is_temperature(places[i].path) for i in members):
+        return (
+            "only differences to the room are known: sensor offsets, the ambient and initial "
+            "temperatures may all shift by the same amount."
         )
-    if _is_scale(places, shares):
+    change = {i: float(direction[i]) * places[i].slope(float(z[i])) for i in members}
+    if _is_scale(places, z, direction):
         return (
             "only ratios are known: all powers, capacities and conductances times one factor give "
             "the same temperatures, so that nothing here tells the scale in watts."
         )
-    first = members[int(np.argmax([abs(direction[i]) for i in members]))]
-    unit = 0.1 / shares[first]
-    words = [f"{plain(places[i].path)} {shares[i] * unit * 100:+.0f} %" for i in members]
-    return f"only a combination is known: {', '.join(words)} together change nothing measured."
+    first = max(members, key=lambda i: abs(float(direction[i])))
+    sign = 1.0 if change[first] > 0 else -1.0
+    largest = sorted(members, key=lambda i: -abs(float(direction[i])))[:_MOST_NAMED]
+    words = [f"{plain(places[i].path)} by {sign * change[i]:+.2g}" for i in largest]
+    more = f" and {len(members) - len(largest)} more" if len(members) > len(largest) else ""
+    return f"only a combination is known: {', '.join(words)}{more}: together they change nothing."
 
 
-def _is_scale(places: Sequence[Place], shares: dict[int, float]) -> bool:
-    """Do powers and thermal numbers all grow by much the same share?"""
-    groups = {places[i].path.split(".", 1)[0] for i in shares}
-    typical = float(np.median(list(shares.values())))
-    alike = [abs(x - typical) < 0.35 * abs(typical) for x in shares.values()]
-    return {"power", "thermal"} <= groups and float(np.mean(alike)) > 0.7
+def _is_temperature(path: str) -> bool:
+    return path.endswith(("offset_k", "ambient_c")) or ".initial_c[" in path
+
+
+def _is_scale(places: Sequence[Place], z: Array, direction: Array) -> bool:
+    """Is this direction the one in which all powers and thermal numbers grow by one factor?"""
+    scaled = np.array(
+        [
+            0.0 if not p.path.startswith(_SCALED) else p.value(float(x)) / p.slope(float(x))
+            for p, x in zip(places, z, strict=True)
+        ]
+    )
+    length = float(np.linalg.norm(scaled))
+    return length > 0 and abs(float(direction @ scaled)) > 0.9 * length
 
 
 def _loose(places: Sequence[Place], found: Sequence[Status], variance: Array) -> Iterator[Finding]:

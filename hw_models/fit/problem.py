@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, final
 import numpy as np
 from numpy.typing import NDArray
 
+from hw_models.fit.memory import correlated_readings, pooled_lags
 from hw_models.fit.meter import MeterView
 from hw_models.fit.places import Place
 from hw_models.fit.prepared import Prepared, Signals
@@ -41,6 +42,7 @@ class Block:
 
     columns (k,) are the parameters that move them, slopes (n, s, k) by how much per unit of z; a
     missing reading has residual and slopes 0. said (n, s) is what was predicted, in its own unit.
+    worth (s,) is how many independent readings one of each signal is worth.
     """
 
     run: int
@@ -49,6 +51,7 @@ class Block:
     residuals: Array
     columns: Whole
     slopes: Array
+    worth: Array
 
 
 @final
@@ -58,8 +61,9 @@ class TraceProblem:
 
     rails and zones say which signals count; at_measured_heat means that power is predicted at the
     measured temperatures; scales gives by signal how many times larger its residuals are than its
-    sensor's noise; expected, by run and group, is the power that noise which is a share is a share
-    of; meters, by run, is an external meter's log.
+    sensor's noise, worth how many independent readings one of it is; expected, by run and group,
+    is the power that noise which is a share is a share of; meters, by run, is an external meter's
+    log.
     """
 
     board: "Board"
@@ -69,6 +73,7 @@ class TraceProblem:
     zones: bool
     at_measured_heat: bool = False
     scales: Mapping[str, float]
+    worth: Mapping[str, float]
     expected: tuple[tuple[Array, ...], ...] = ()
     meters: Mapping[int, MeterView]
 
@@ -155,25 +160,27 @@ class TraceProblem:
     def cost(self, z: Array) -> float:
         """Half the sum of squares (beyond Huber's bound, of its linear branch) and the prior's."""
         total = 0.5 * float(z @ z)
-        for groups in self.residuals(z):
-            for r in groups:
-                size = np.abs(r)
-                total += float(
-                    np.where(size <= HUBER, 0.5 * r**2, HUBER * (size - 0.5 * HUBER)).sum()
-                )
+        for run, groups in enumerate(self.residuals(z)):
+            for signals, r in zip(self.signals_of(run), groups, strict=True):
+                total += float((_loss(r) @ self._worth(signals)).sum())
         return total
+
+    def _worth(self, signals: Signals) -> Array:
+        return np.array([self.worth.get(name, 1.0) for name in signals.names])
 
     def blocks(self, z: Array) -> Iterator[Block]:
         """Residuals with their slopes at z, run by run and group by group."""
         values = self.values(z)
         steps = np.array([_step(place) for place in self.places])
         moved = [values | {p.path: p.value(z[i] + steps[i])} for i, p in enumerate(self.places)]
-        base = self.lowered_at(values)
-        boards = [self._moved(base, p.path, moved[i]) for i, p in enumerate(self.places)]
+        board = self.board_at(values)
+        base = board.lower()
+        boards = [_moved(board, base, p.path, moved[i]) for i, p in enumerate(self.places)]
         for run in range(len(self.runs)):
             columns = self.columns_of(run)
             said = self.predicted(base, values, run)
-            slopes = [np.empty((*group.shape, len(columns))) for group in said]
+            # One number's slopes lie together in memory: (n, s, k) is a view of (k, n, s).
+            slopes = [np.moveaxis(np.empty((len(columns), *g.shape)), 0, 2) for g in said]
             for k, i in enumerate(columns):
                 for g, group in enumerate(self.predicted(boards[i], moved[i], run)):
                     slopes[g][:, :, k] = (group - said[g]) / steps[i]
@@ -187,32 +194,27 @@ class TraceProblem:
                     residuals=np.where(weight > 0, said[g] - signals.measured, 0.0) * weight,
                     columns=columns,
                     slopes=slopes[g] * weight[:, :, None],
+                    worth=self._worth(signals),
                 )
-
-    def _moved(self, base: Lowered, path: str, values: Mapping[str, float]) -> Lowered:
-        """The board with one number moved, as arrays; a run's own numbers leave it as it is."""
-        if path.startswith("runs."):
-            return base
-        has_other_heat = not path.startswith(_NO_HEAT) or path.startswith("power.conversion")
-        return lower_again(base, self.board_at(values), has_other_heat=has_other_heat)
 
     def linear(self, z: Array) -> Linear:
         """Cost, gradient and Gauss-Newton matrix at z, weak prior included."""
         p = len(self.places)
         gram, gradient, cost = np.eye(p), z.copy(), 0.5 * float(z @ z)
         for block in self.blocks(z):
-            r = block.residuals.ravel()
-            size = np.abs(r)
-            weight = np.minimum(1.0, HUBER / np.maximum(size, HUBER))
-            cost += float(np.where(size <= HUBER, 0.5 * r**2, HUBER * (size - 0.5 * HUBER)).sum())
-            slopes = block.slopes.reshape(len(r), -1)
-            gradient[block.columns] += slopes.T @ (weight * r)
-            root = slopes * np.sqrt(weight)[:, None]
-            gram[np.ix_(block.columns, block.columns)] += root.T @ root
+            r = block.residuals
+            cost += float((_loss(r) @ block.worth).sum())
+            weight = (block.worth * HUBER / np.maximum(np.abs(r), HUBER)).ravel()
+            slopes = np.moveaxis(block.slopes, 2, 0).reshape(-1, r.size)
+            gradient[block.columns] += slopes @ (weight * r.ravel())
+            gram[np.ix_(block.columns, block.columns)] += (slopes * weight) @ slopes.T
         return Linear(cost=cost, gradient=gradient, gram=gram)
 
     def rescaled(self, z: Array) -> "TraceProblem":
-        """The same with noise as the residuals at z show it, and power's share of the predicted."""
+        """The same with noise as the residuals at z show it, and power's share of the predicted.
+
+        Residuals that stay on one side for minutes are worth few readings, and weigh accordingly.
+        """
         values = self.values(z)
         lowered = self.lowered_at(values)
         runs = range(len(self.runs))
@@ -221,15 +223,24 @@ class TraceProblem:
         by_signal: dict[str, list[Array]] = {}
         for run, groups in enumerate(fresh.residuals(z)):
             for signals, r in zip(fresh.signals_of(run), groups, strict=True):
-                known = ~np.isnan(signals.measured)
                 for s, name in enumerate(signals.names):
-                    by_signal.setdefault(name, []).append(r[known[:, s], s])
-        scales = dict(fresh.scales)
+                    by_signal.setdefault(name, []).append(r[~np.isnan(signals.measured[:, s]), s])
+        scales, worth = dict(fresh.scales), {}
         for name, parts in by_signal.items():
             r = np.concatenate(parts)
             if len(r):
-                scales[name] = scales.get(name, 1.0) * float(np.clip(_spread(r), 0.1, 1e3))
-        return replace(fresh, scales=scales)
+                spread = float(np.clip(_spread(r), 0.1, 1e3))
+                scales[name] = scales.get(name, 1.0) * spread
+                cut = HUBER * spread
+                lags = pooled_lags([np.clip(part, -cut, cut) for part in parts])
+                worth[name] = 1.0 / correlated_readings(lags)
+        return replace(fresh, scales=scales, worth=worth)
+
+
+def _loss(r: Array) -> Array:
+    """Half the square of a residual, beyond Huber's bound its linear branch."""
+    size = np.abs(r)
+    return np.where(size <= HUBER, 0.5 * r**2, HUBER * (size - 0.5 * HUBER))
 
 
 def _spread(r: Array) -> float:
@@ -237,6 +248,15 @@ def _spread(r: Array) -> float:
     size = np.abs(r)
     cut = 3.0 * 1.4826 * float(np.median(size)) or np.inf
     return float(np.sqrt(np.mean(np.minimum(size, cut) ** 2)))
+
+
+def _moved(board: "Board", base: Lowered, path: str, values: Mapping[str, float]) -> Lowered:
+    """The board with one number moved, as arrays; a run's own numbers leave it as it is."""
+    if path.startswith("runs."):
+        return base
+    has_other_heat = not path.startswith(_NO_HEAT) or path.startswith("power.conversion")
+    other = replaced(board, {path: values[path]})
+    return lower_again(base, other, has_other_heat=has_other_heat)
 
 
 def _step(place: Place) -> float:

@@ -144,6 +144,7 @@ def trace_problem(
         zones=task.zones,
         at_measured_heat=task.at_measured_heat,
         scales={},
+        worth={},
         meters={},
     )
     return problem if meter is None else _metered(problem, meter)

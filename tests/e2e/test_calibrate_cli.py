@@ -120,6 +120,22 @@ def test_an_environment_of_the_board_says_what_it_is_worth(calibrated: Path) -> 
     assert isinstance(found["in_envelope"], bool)
 
 
+def test_a_plan_runs_on_the_twin_below_its_limit(
+    desk: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    board, plan = ("--board", desk / "file.toml"), tmp_path / "plan.toml"
+    assert command("excite", *board, "--out", plan, "--safety-c", 60, "--json") == OK
+    planned = said(capsys)
+    assert planned["hottest_c"] <= planned["safe_c"] == 60.0
+    assert set(HIDDEN) <= set(planned["expected_std"])
+    out = tmp_path / "trace.parquet"
+    assert command("record", "--scenario", plan, *board, "--out", out, "--json") == OK
+    trace = read_trace(out)
+    assert trace.duration_s == pytest.approx(planned["duration_s"])
+    assert float(np.max(trace.columns["temps_c.cpu"])) <= 60.0 + 1.0
+    assert len(np.unique(trace.columns["freq_hz.big"])) > 1
+
+
 def test_a_recording_is_the_same_for_the_same_seed(desk: Path, tmp_path: Path) -> None:
     again = tmp_path / "again.parquet"
     assert record(desk, 1, "true", str(again)) == OK
