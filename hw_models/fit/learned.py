@@ -11,12 +11,12 @@ from typing import Final, final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
 Array = NDArray[np.float64]
 
 _WIDTHS: Final = (32, 16)
-_DECAY: Final = 1e-4
+_DECAY: Final = 1e-5
+_STEPS, _RATE = 1500, 0.02
 _RIDGES: Final = np.geomspace(1e-4, 1e3, 15)
 
 
@@ -54,9 +54,7 @@ def learn(features: Array, ln_response: Array, *, seed: int) -> Learned:
     start = np.concatenate(
         [np.append(rng.normal(size=m * n) / np.sqrt(m), np.zeros(n)) for m, n in pairwise(sizes)]
     )
-    found = minimize(_loss, start, (x, y, sizes), jac=True, method="L-BFGS-B",
-                     options={"maxiter": 500})  # fmt: skip
-    *hidden, (weights, bias) = _unpacked(found.x, sizes)
+    *hidden, (weights, bias) = _unpacked(_trained(start, x, y, sizes), sizes)
     layers = (*hidden, (weights * spread, bias * spread + middle))
     return Learned(layers=layers, centre=centre, scale=scale)
 
@@ -75,6 +73,18 @@ def refit(learned: Learned, features: Array, ln_response: Array, at: Array) -> A
         if out < best:
             best, change = out, solve @ (left - shift)
     return np.asarray(learned.hidden(at) @ (last + change) + shift)
+
+
+def _trained(start: Array, x: Array, y: Array, sizes: tuple[int, ...]) -> Array:
+    """Adam (arXiv:1412.6980) over all points, its rate falling to nothing as a half cosine."""
+    flat, mean, square = start.copy(), np.zeros_like(start), np.zeros_like(start)
+    for step in range(1, _STEPS + 1):
+        gradient = _loss(flat, x, y, sizes)[1]
+        mean += 0.1 * (gradient - mean)
+        square += 0.01 * (gradient**2 - square)
+        rate = 0.5 * _RATE * (1 + np.cos(np.pi * step / _STEPS))
+        flat -= rate * (mean / (1 - 0.9**step)) / (np.sqrt(square / (1 - 0.99**step)) + 1e-8)
+    return flat
 
 
 def _unpacked(flat: Array, sizes: tuple[int, ...]) -> tuple[tuple[Array, Array], ...]:
