@@ -1,7 +1,7 @@
 """Boards whose true numbers are known, and what their sensors would have recorded.
 
-The truth is drawn from what a shipped board file says it does not know; a fit then starts from the
-file. Loads, clocks and fan step at random times; every reading goes through the board's own sensors.
+The truth is drawn from what a shipped board file says it does not know; a fit then starts from
+the file. Loads, clocks and fan step at random times; readings go through the board's own sensors.
 """
 
 from collections.abc import Mapping
@@ -45,7 +45,7 @@ class Truth:
 
 
 def truth(seed: int, *, seconds: int, n_runs: int = 2) -> Truth:
-    """Board number `seed`: one of the shipped ones with numbers of its own, recorded every second."""
+    """Board number `seed`: a shipped one with numbers of its own, recorded every second."""
     rng = np.random.default_rng([seed, 77])
     board = load_board(BOARDS[seed % len(BOARDS)])
     values = drawn(board, rng)
@@ -148,5 +148,5 @@ def _rounded(values: Array, step: float) -> Array:
 
 def _held(values: Array, period_s: float) -> Array:
     """Readings a second apart of a sensor that samples every period_s."""
-    every = max(int(round(period_s)), 1)
+    every = max(round(period_s), 1)
     return np.asarray(values[np.arange(len(values)) // every * every])

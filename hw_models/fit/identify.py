@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from hw_models.fit.advice import cure, plain
 from hw_models.fit.covariance import Spread
-from hw_models.fit.places import Place
+from hw_models.fit.places import WEAK, Place
 from hw_models.fit.result import Finding, Status
 
 Array = NDArray[np.float64]
@@ -21,7 +21,10 @@ Array = NDArray[np.float64]
 DEAD: Final = 0.1
 # A direction of which the data leave more than this share of the prior variance is flat.
 FLAT: Final = 0.5
-NOT_PINNED_STD: Final = 0.5
+# A standard error as large as what the board file says.
+NOT_PINNED_STD: Final = 1.0 / WEAK
+# What is left of a flat direction in a number this well known does not matter.
+_NEGLIGIBLE_STD: Final = 0.02
 TRADED: Final = 0.95
 _AT_BOUND: Final = 1e-6
 _MEMBER: Final = 0.3
@@ -46,7 +49,7 @@ def statuses(
     hidden = np.zeros(len(z))
     for share, direction in directions:
         hidden += share * direction**2
-    is_flat = ~is_dead & ~at_bound & (hidden > 0.5 * variance)
+    is_flat = ~is_dead & ~at_bound & (hidden > 0.5 * variance) & (variance > _NEGLIGIBLE_STD**2)
     is_loose = variance > NOT_PINNED_STD**2
     correlation = spread.covariance / np.sqrt(np.outer(variance, variance))
     is_judged = ~(is_dead | at_bound | is_flat | is_loose)
@@ -194,8 +197,8 @@ def _loose(places: Sequence[Place], found: Sequence[Status], variance: Array) ->
             yield Finding(
                 kind="not pinned",
                 paths=(place.path,),
-                message=f"{plain(place.path)} is hardly better known than before: the data leave "
-                f"{np.sqrt(left) * 100:.0f} % of the uncertainty the fit began with.",
+                message=f"{plain(place.path)} is known no better than before: its error is "
+                f"{WEAK * np.sqrt(left):.1f} times what the board file says.",
                 cure=cure(place.path),
             )
 
