@@ -28,7 +28,9 @@ def main() -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m calibration", description=__doc__)
     parser.add_argument("boards", nargs="*", metavar="BOARD", help="recipes to run (default: all)")
-    parser.add_argument("--data", type=Path, help="folder of measured data (default: $EDGETWIN_DATA)")
+    parser.add_argument(
+        "--data", type=Path, help="folder of measured data (default: $EDGETWIN_DATA)"
+    )
     parser.add_argument("--out", type=Path, help="write everything here instead of into the tree")
     return parser
 

@@ -72,9 +72,9 @@ def _located(root: Path, file: str, entry: DataFile, data: DataSet) -> Path:
     named = root / file
     others = sorted(root.rglob(f"*{named.suffix}")) if root.is_dir() else []
     for path in (named, *others):
-        if path.is_file() and path.stat().st_size == entry.size_bytes:
-            if sha256_of(path) == entry.sha256:
-                return path
+        has_size = path.is_file() and path.stat().st_size == entry.size_bytes
+        if has_size and sha256_of(path) == entry.sha256:
+            return path
     state = "has other bytes than the recipe was made for" if named.is_file() else "is not there"
     raise FileNotFoundError(
         f"{file} {state} (below {root}; SHA-256 {entry.sha256[:12]}...): get it from "

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from hw_models.certificate.model import Errors
 
 Cell = str | float | int | None
+Row = Sequence[Cell]
 
 
 def page(title: str, sections: Mapping[str, str]) -> str:
@@ -16,7 +17,7 @@ def page(title: str, sections: Mapping[str, str]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
+def table(head: Sequence[str], rows: Iterable[Row]) -> str:
     """A Markdown table; numbers with four significant digits."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(map(cell, line))} |" for line in lines)
@@ -31,7 +32,7 @@ def cell(value: Cell) -> str:
 
 def parameters(certificate: "Certificate") -> str:
     """Every fitted number with its standard error and what the data say of it."""
-    rows = [[f"`{p.path}`", p.value, p.std, p.status] for p in certificate.parameters]
+    rows: list[Row] = [[f"`{p.path}`", p.value, p.std, p.status] for p in certificate.parameters]
     return table(["parameter", "value", "std", "status"], rows)
 
 
@@ -43,7 +44,7 @@ def findings(certificate: "Certificate") -> str:
 
 def errors(by_signal: Mapping[str, "Errors"]) -> str:
     """Errors by signal in the signal's unit; shares in per cent."""
-    rows = [
+    rows: list[Row] = [
         [f"`{name}`", e.n, e.bias, e.mae, e.rmse, e.p95, percent(e.mape), percent(e.nmbe)]
         for name, e in by_signal.items()
     ]

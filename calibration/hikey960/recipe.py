@@ -1,4 +1,4 @@
-"""HiKey 960: capacitances and leakage of both clusters from measured watts per clock and core count.
+"""HiKey 960: capacitance and leakage of both clusters from watts per clock and core count.
 
 The table gives power above idle at the board's input with 1 and 4 busy cores. Each clock is held
 out in turn with both core counts; what is shipped is fitted on all of them.
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from calibration import report
 from calibration.build import Result, finished, rounded, start_board, with_sources
@@ -15,12 +16,15 @@ from calibration.data import data_set, found
 from hw_models.board import Board
 from hw_models.certificate import Certificate
 from hw_models.certificate.certify import certify
+from hw_models.certificate.evaluated import Pooled
 from hw_models.certificate.figures import errors
 from hw_models.certificate.model import Errors
 from hw_models.fit import fit_cluster_power, predict_cluster_power
 from hw_models.fit.result import FitResult
 from hw_models.quantity import Source
 from hw_models.tables import ClusterPowerTable, read_cluster_power_table
+
+Array = NDArray[np.float64]
 
 SET: Final = "hikey960"
 FILE: Final = "hikey960/power_perf_n1_n4.csv"
@@ -50,7 +54,7 @@ def calibrate(data: Path | None = None) -> Result:
     )
 
 
-def held_out_w(board: Board, table: ClusterPowerTable) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def held_out_w(board: Board, table: ClusterPowerTable) -> Array:
     """Watts of every point (n,) as predicted without the points of its clock."""
     said = np.full(len(table.cores), np.nan)
     for core in GROUPS:
@@ -63,9 +67,7 @@ def held_out_w(board: Board, table: ClusterPowerTable) -> np.ndarray[tuple[int],
     return said
 
 
-def predicted_w(
-    board: Board, result: FitResult, table: ClusterPowerTable
-) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def predicted_w(board: Board, result: FitResult, table: ClusterPowerTable) -> Array:
     """Watts of every point (n,) as a fit says them."""
     said = np.full(len(table.cores), np.nan)
     for core in GROUPS:
@@ -74,16 +76,17 @@ def predicted_w(
     return said
 
 
-def _said(board: Board, result: FitResult, points: ClusterPowerTable, core: str) -> object:
+def _said(board: Board, result: FitResult, points: ClusterPowerTable, core: str) -> Array:
     return predict_cluster_power(
         board, result, core, GROUPS[core],
         freq_hz=points.freq_hz, opp_v=points.opp_v, n_cpus=points.n_cpus,
     ).mean  # fmt: skip
 
 
-def _errors(table: ClusterPowerTable, said: np.ndarray[tuple[int], np.dtype[np.float64]], core: str) -> Errors:
+def _errors(table: ClusterPowerTable, said: Array, core: str) -> Errors:
     at = np.flatnonzero(np.array(table.cores) == core)
-    return errors(table.power_w[at], said[at], 1.0, has_shares=True)
+    points = Pooled(measured=table.power_w[at], said=said[at], stretch=np.arange(len(at)))
+    return errors(points, has_shares=True)
 
 
 def _source(mape: dict[str, float]) -> Source:
@@ -95,12 +98,22 @@ def _source(mape: dict[str, float]) -> Source:
         licence=data.licence,
         recipe="calibration/hikey960/recipe.py",
         data_sha256=data.files[FILE].sha256,
-        note="P = (n a + b) V^2 f + (n l + s) V^3 shape(T), the cluster warming itself through the board's thermal network. Power above idle at the board's input: conversion losses and memory are inside. A phone with the same chip measured about half for the A73 under a lighter load (AnandTech 11088/4: 1.81 and 5.31 W).",
+        note=(
+            "P = (n a + b) V^2 f + (n l + s) V^3 shape(T), the cluster warming itself "
+            "through the board's thermal network. Power above idle at the board's input: "
+            "conversion losses and memory are inside. A phone with the same chip measured "
+            "about half for the A73 under a lighter load (AnandTech 11088/4: 1.81 and 5.31 "
+            "W)."
+        ),
         holdout={"split": "one clock out", **{f"mape.{k}": round(v, 4) for k, v in mape.items()}},
     )
 
 
-def _report(certificate: Certificate, table: ClusterPowerTable, said: np.ndarray[tuple[int], np.dtype[np.float64]]) -> str:
+def _report(
+    certificate: Certificate,
+    table: ClusterPowerTable,
+    said: Array,
+) -> str:
     rows = [
         [core, hz / 1e6, volt_v, n, power_w, predicted, 100.0 * (predicted / power_w - 1.0)]
         for core, hz, volt_v, n, power_w, predicted in zip(
@@ -124,4 +137,4 @@ def _report(certificate: Certificate, table: ClusterPowerTable, said: np.ndarray
 
 
 def _all(certificate: Certificate, split: str) -> dict[str, Errors]:
-    return {name: rows["all"] for name, rows in certificate.errors[split].items()}  # type: ignore[index]
+    return {name: rows[("all")] for name, rows in certificate.errors[split].items()}  # type: ignore[index]

@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 
 from calibration import report
+from calibration.report import Row
 from calibration.blocks import with_settled_fan
 from calibration.build import Result, finished, rounded, start_board, with_sources
 from calibration.data import combined_sha256, data_set, found
@@ -82,7 +83,8 @@ def held_out(
     Once under the loads that the rails show, once under the loads as logged.
     """
     start = with_sources(start, _sources(()))
-    seen, logged = [], []
+    seen: list[Evaluated] = []
+    logged: list[Evaluated] = []
     for run in runs:
         board, _ = fitted(start, [other for other in runs if other is not run])
         seen += evaluate(board, [with_seen_loads(board, run)])
@@ -95,10 +97,10 @@ def fitted(start: Board, runs: Sequence[Run]) -> tuple[Board, tuple[FitResult, F
 
     start has the sources `fit_power` and `fit_thermal`.
     """
-    power = rounded(fit_power(start, runs, free=POWER))
-    board = power.board(start, "fit_power")
+    drawn = rounded(fit_power(start, runs, free=POWER))
+    board = drawn.board(start, "fit_power")
     heat = rounded(fit_thermal(board, [with_seen_loads(board, run) for run in runs], free=HEAT))
-    return heat.board(board, "fit_thermal"), (power, heat)
+    return heat.board(board, "fit_thermal"), (drawn, heat)
 
 
 def dynamic_k(case: Evaluated) -> dict[str, float]:
@@ -123,7 +125,9 @@ def _sources(held: Sequence[Evaluated]) -> dict[str, Source]:
         "recipe": "calibration/jetson_orin_nano/recipe.py",
         "data_sha256": combined_sha256(SET),
     }
-    holdout = {"split": "one session out", "dynamic_rmse_k": round(pooled_k(held), 3)} if held else {}
+    holdout = (
+        {"split": "one session out", "dynamic_rmse_k": round(pooled_k(held), 3)} if held else {}
+    )
     texts = {
         "fit_power": ("Power of every rail", _POWER_NOTE, {}),
         "fit_thermal": ("Thermal network at the first fan level", _HEAT_NOTE, holdout),
@@ -134,14 +138,29 @@ def _sources(held: Sequence[Evaluated]) -> dict[str, Source]:
     }
 
 
-_POWER_NOTE: Final = "CPU at 1510, GPU at 612 MHz in all logs, memory clock not logged: capacitances are C V^2 f at assumed voltages, other clocks follow from those. Traffic is not logged: a busy GPU is taken to use the memory fully, so energy per byte and losses are known together only."
-_HEAT_NOTE: Final = "Under the loads that the rails show. CPU, GPU and SoC over one spreader. The air that the spreader sees is estimated per session (46 to 49 degC): inside a case, or a fan that regulates unseen; other fan levels are assumed."
+_POWER_NOTE: Final = (
+    "CPU at 1510, GPU at 612 MHz in all logs, memory clock not logged: capacitances are C "
+    "V^2 f at assumed voltages, other clocks follow from those. Traffic is not logged: a "
+    "busy GPU is taken to use the memory fully, so energy per byte and losses are known "
+    "together only."
+)
+_HEAT_NOTE: Final = (
+    "Under the loads that the rails show. CPU, GPU and SoC over one spreader. The air that "
+    "the spreader sees is estimated per session (46 to 49 degC): inside a case, or a fan "
+    "that regulates unseen; other fan levels are assumed."
+)
+
+
+_DYNAMIC: Final = (
+    "Root mean square error of each zone about its mean, K; `tj` is the largest of the others, "
+    "not a sensor."
+)
 
 
 def _page(
     certificate: Certificate, held: Sequence[Evaluated], as_logged: Sequence[Evaluated]
 ) -> str:
-    rows = [
+    rows: list[Row] = [
         [case.run.name, len(case.t_s), case.ambient_c, *dynamic_k(case).values()] for case in held
     ]
     names = [name.removeprefix("temps_c.") for name in dynamic_k(held[0])]
@@ -149,7 +168,8 @@ def _page(
     return report.page(
         "Jetson Orin Nano: how its board file was fitted",
         {
-            "Held out: each session in turn, dynamic error": f"Root mean square error of each zone about its mean, K; over all sessions and zones {pooled_k(held):.3f} K. `tj` is the largest of the others, not a sensor.\n\n"
+            "Held out: each session in turn, dynamic error": _DYNAMIC
+            + f" Over all sessions and zones {pooled_k(held):.3f} K.\n\n"
             + report.table(["session", "readings", "air degC", *names], rows),
             "Held out: errors with bias": report.errors(biased),
             "Held out: power under the loads as logged": _POWER_NOTE

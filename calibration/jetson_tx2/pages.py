@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from calibration import report
 from hw_models.accuracy import block_means
@@ -12,8 +13,21 @@ from hw_models.certificate.evaluated import Evaluated
 from hw_models.certificate.figures import block_errors_of, errors_of
 from hw_models.certificate.model import Errors
 
-POWER_NOTE: Final = "Means over 20 s at the measured temperatures. GPU: busy times C V^2 f, stalled in proportion to the traffic it lacks; voltages are a floor of 0.8 V (by definition: capacitance and floor cannot be told apart) and a straight ramp. Memory and its controller: clock and traffic, with 1866 MHz at a higher voltage. CPU clocks never changed: the split of its power over clock, voltage and leakage is assumed, as is all of Denver."
-HEAT_NOTE: Final = "Blocks of GPU and CPU with the middle of the die between them, on one heat spreader; ambient and start estimated per run. Conductance of the spreader still and at the first fan level; the levels above are assumed."
+Array = NDArray[np.float64]
+
+POWER_NOTE: Final = (
+    "Means over 20 s at the measured temperatures. GPU: busy times C V^2 f, stalled in "
+    "proportion to the traffic it lacks; voltages are a floor of 0.8 V (by definition: "
+    "capacitance and floor cannot be told apart) and a straight ramp. Memory and its "
+    "controller: clock and traffic, with 1866 MHz at a higher voltage. CPU clocks never "
+    "changed: the split of its power over clock, voltage and leakage is assumed, as is all "
+    "of Denver."
+)
+HEAT_NOTE: Final = (
+    "Blocks of GPU and CPU with the middle of the die between them, on one heat spreader; "
+    "ambient and start estimated per run. Conductance of the spreader still and at the first "
+    "fan level; the levels above are assumed."
+)
 _INPUT: Final = "power_w.vdd_in"
 
 
@@ -55,7 +69,12 @@ def page(certificate: Certificate, held: Sequence[Evaluated]) -> str:
     )  # fmt: skip
 
 
-_WHY: Final = "While TensorRT builds an engine it times many kernels. A kernel that only moves data and one that only multiplies both keep the GPU 99 % busy, at a third to full power, and neither utilisation, memory traffic nor CPU load tells them apart: the work itself is an input that the log lacks. Inference in a steady loop is told."
+_WHY: Final = (
+    "While TensorRT builds an engine it times many kernels. A kernel that only moves data "
+    "and one that only multiplies both keep the GPU 99 % busy, at a third to full power, and "
+    "neither utilisation, memory traffic nor CPU load tells them apart: the work itself is "
+    "an input that the log lacks. Inference in a steady loop is told."
+)
 
 
 def by_block(held: Sequence[Evaluated]) -> str:
@@ -85,21 +104,26 @@ def by_load(held: Sequence[Evaluated]) -> str:
     return report.table(["GPU load", "blocks", "MAPE %", "mean error %"], rows)
 
 
-def steadiness(held: Sequence[Evaluated]) -> dict[str, np.ndarray]:  # type: ignore[type-arg]
+def steadiness(held: Sequence[Evaluated]) -> dict[str, Array]:
     """Relative error of the input power, GPU load and CPU load of every block of 20 s."""
     parts = []
     for run in held:
         seen = run.run.recorded
         said, real, busy, cpu = block_means(
             seen.t_s,
-            [run.predicted[_INPUT], run.measured[_INPUT], seen.busy[:, -1], seen.busy[:, :-1].sum(axis=1)],
+            [
+                run.predicted[_INPUT],
+                run.measured[_INPUT],
+                seen.busy[:, -1],
+                seen.busy[:, :-1].sum(axis=1),
+            ],
         )
         parts.append((said / real - 1.0, busy, cpu))
     error, busy, cpu = (np.concatenate(column) for column in zip(*parts, strict=True))
     return {"error": error, "busy": busy, "cpu": cpu}
 
 
-def _kinds(busy: np.ndarray, cpu: np.ndarray) -> Iterable[tuple[str, np.ndarray]]:  # type: ignore[type-arg]
+def _kinds(busy: Array, cpu: Array) -> Iterable[tuple[str, NDArray[np.bool_]]]:
     steady = (busy > 0.985) & (cpu < 1.05)
     yield "inference in a steady loop", steady
     yield "rest", busy < 0.05

@@ -65,7 +65,12 @@ def calibrate(data: Path | None = None) -> Result:
         data={FILE: run.sha256},
         fitted=[run],
         held_out=[],
-        notes=("held-out figures: blocks of 640 s in turn, each predicted by a board fitted on the rest; see report.md",),
+        notes=(
+            (
+                "held-out figures: blocks of 640 s in turn, each predicted by a board fitted "
+                "on the rest; see report.md"
+            ),
+        ),
     )
     return Result(board=board, certificate=certificate, report=pages.page(certificate, held))
 
@@ -80,11 +85,11 @@ def whole_run(data: Path | None = None) -> Run:
 def held_out(start: Board, run: Run, every: int = 1) -> tuple[Evaluated, ...]:
     """Every block (or each `every`-th) of a run as a board says it that never saw the block."""
     start = with_sources(start, _sources(()))
-    found = []
+    cases: list[Evaluated] = []
     for split in splits(run)[::every]:
         board, _ = fitted(start, split.fitted)
-        found += evaluate(board, [split.held_out])
-    return tuple(found)
+        cases += evaluate(board, [split.held_out])
+    return tuple(cases)
 
 
 def fitted(start: Board, runs: Sequence[Run]) -> tuple[Board, tuple[FitResult, FitResult]]:
@@ -95,10 +100,10 @@ def fitted(start: Board, runs: Sequence[Run]) -> tuple[Board, tuple[FitResult, F
     volts = [f"clocks.gpu.volts_v[{i}]" for i in range(FIRST_FREE, 13)]
     first = fit_power(start, runs, free=(*POWER, *volts))
     board = with_ramp(start, "gpu", first, "fit_power")
-    power = rounded(fit_power(board, runs, free=POWER))
-    board = power.board(board, "fit_power")
+    drawn = rounded(fit_power(board, runs, free=POWER))
+    board = drawn.board(board, "fit_power")
     heat = rounded(fit_thermal(board, runs, free=HEAT))
-    return heat.board(board, "fit_thermal"), (power, heat)
+    return heat.board(board, "fit_thermal"), (drawn, heat)
 
 
 def _sources(held: Sequence[Evaluated]) -> dict[str, Source]:
@@ -110,10 +115,16 @@ def _sources(held: Sequence[Evaluated]) -> dict[str, Source]:
         "recipe": "calibration/jetson_tx2/recipe.py",
         "data_sha256": data.files[FILE].sha256,
     }
-    power, heat = pages.figures_of(block_errors_of(held), errors_of(held)) if held else ({}, {})
+    of_rails, of_zones = ({}, {})
+    if held:
+        of_rails, of_zones = pages.figures_of(block_errors_of(held), errors_of(held))
     texts = {
-        "fit_power": ("Power of every rail", pages.POWER_NOTE, power),
-        "fit_thermal": ("Thermal network, fan off and at its first level", pages.HEAT_NOTE, heat),
+        "fit_power": ("Power of every rail", pages.POWER_NOTE, of_rails),
+        "fit_thermal": (
+            "Thermal network, fan off and at its first level",
+            pages.HEAT_NOTE,
+            of_zones,
+        ),
     }
     return {
         name: Source.model_validate({**common, "title": title, "note": note, "holdout": holdout})

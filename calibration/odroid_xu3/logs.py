@@ -52,7 +52,9 @@ def read(path: Path) -> dict[str, Array]:
     lines = path.read_text(encoding="utf-8-sig").splitlines()
     header, *rows = csv.reader(line.replace("\t", ",") for line in lines if line.strip())
     names = [name.strip() for name in header if name.strip()]
-    cells = [[float(cell) if cell.strip() else np.nan for cell in row[: len(names)]] for row in rows]
+    cells = [
+        [float(cell) if cell.strip() else np.nan for cell in row[: len(names)]] for row in rows
+    ]
     table = np.array([row + [np.nan] * (len(names) - len(row)) for row in cells])
     return {name: table[:, i] for i, name in enumerate(names)}
 

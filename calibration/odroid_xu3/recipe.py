@@ -43,8 +43,16 @@ HEAT: Final = (
     "thermal.cooling[0].conductance_w_per_k[0]",
     *(f"sensors.zones.{zone}.offset_k" for zone in ("cpu5", "cpu6", "cpu7")),
 )
-_POWER_NOTE: Final = "Big cores at 800 MHz, 1.3 and 2 GHz (clocks inferred, see calibration/odroid_xu3/logs.py), voltages of the device tree. One core busy or four: active capacitance of core and cluster are known together better than apart. Little cluster, GPU and memory only at rest."
-_HEAT_NOTE: Final = "Fan off. Every big core over the package, with its neighbours; heatsink to the air. GPU and little cluster never worked: their own ways are assumed, as are all fan levels."
+_POWER_NOTE: Final = (
+    "Big cores at 800 MHz, 1.3 and 2 GHz (clocks inferred, see "
+    "calibration/odroid_xu3/logs.py), voltages of the device tree. One core busy or four: "
+    "active capacitance of core and cluster are known together better than apart. Little "
+    "cluster, GPU and memory only at rest."
+)
+_HEAT_NOTE: Final = (
+    "Fan off. Every big core over the package, with its neighbours; heatsink to the air. GPU "
+    "and little cluster never worked: their own ways are assumed, as are all fan levels."
+)
 
 
 def calibrate(data: Path | None = None) -> Result:
@@ -89,10 +97,10 @@ def fitted(start: Board, runs: Sequence[Run]) -> tuple[Board, tuple[FitResult, F
 
     start has the sources `fit_power` and `fit_thermal`.
     """
-    power = rounded(fit_power(start, runs, free=POWER))
-    board = power.board(start, "fit_power")
+    drawn = rounded(fit_power(start, runs, free=POWER))
+    board = drawn.board(start, "fit_power")
     heat = rounded(fit_thermal(board, runs, free=HEAT))
-    return heat.board(board, "fit_thermal"), (power, heat)
+    return heat.board(board, "fit_thermal"), (drawn, heat)
 
 
 def _sources(held: Sequence[Evaluated]) -> dict[str, Source]:
@@ -104,11 +112,11 @@ def _sources(held: Sequence[Evaluated]) -> dict[str, Source]:
         "recipe": "calibration/odroid_xu3/recipe.py",
         "data_sha256": combined_sha256(SET),
     }
-    power = {f"mape.{c.run.name}": _mape(c) for c in held}
-    heat = {f"mae_k.{c.run.name}": round(_worst(c).mae, 2) for c in held}
+    of_rails = {f"mape.{c.run.name}": _mape(c) for c in held}
+    of_zones = {f"mae_k.{c.run.name}": round(_worst(c).mae, 2) for c in held}
     texts = {
-        "fit_power": ("Power of rails and input", _POWER_NOTE, power),
-        "fit_thermal": ("Thermal network, fan off", _HEAT_NOTE, heat),
+        "fit_power": ("Power of rails and input", _POWER_NOTE, of_rails),
+        "fit_thermal": ("Thermal network, fan off", _HEAT_NOTE, of_zones),
     }
     return {
         name: Source.model_validate({**common, "title": title, "note": note, "holdout": figures})
@@ -149,4 +157,7 @@ def _page(certificate: Certificate, held: Sequence[Evaluated]) -> str:
     )
 
 
-_HELD: Final = "The instruction loops of the training log draw more per cycle than blackscholes, and each session has one clock: what is held out is another program at another voltage."
+_HELD: Final = (
+    "The instruction loops of the training log draw more per cycle than blackscholes, and "
+    "each session has one clock: what is held out is another program at another voltage."
+)

@@ -40,17 +40,19 @@ def with_seen_loads(board: "Board", run: Run) -> Run:
     still = _with(seen, units, np.zeros((len(seen.t_s), len(units))), 0.0)
     base_w = rails_at_temperatures(board.lower(), still, nodes_c)[:, known]
     columns = [
-        rails_at_temperatures(board.lower(), _with(still, [u], 1.0, 0.0), nodes_c)[:, known] - base_w
+        rails_at_temperatures(board.lower(), _with(still, [u], 1.0, 0.0), nodes_c)[:, known]
+        - base_w
         for u in units
     ]
     most = _bandwidth(board, seen)
     columns.append(
-        rails_at_temperatures(board.lower(), _with(still, [], 0.0, most), nodes_c)[:, known] - base_w
+        rails_at_temperatures(board.lower(), _with(still, [], 0.0, most), nodes_c)[:, known]
+        - base_w
     )
     measured_w = np.stack([seen.rails_w[names[r]] for r in known], axis=1)
     noise = np.array([board.sensors.rails[names[r]].noise.value for r in known])
     share = _solved(np.stack(columns, axis=2), measured_w - base_w, noise * measured_w + _LEAST_W)
-    is_whole = ~np.isnan(share).any(axis=1)
+    is_whole = np.isfinite(share.sum(axis=1))
     busy = np.where(is_whole[:, None], share[:, :-1], seen.busy[:, units])
     traffic = np.where(is_whole, share[:, -1] * most, seen.traffic)
     return replace(run, recorded=_with(seen, units, busy, traffic))
@@ -69,7 +71,9 @@ def _accelerators(board: "Board") -> list[int]:
     return found
 
 
-def _with(seen: Recorded, units: list[int], busy: Array | float, traffic: Array | float) -> Recorded:
+def _with(
+    seen: Recorded, units: list[int], busy: Array | float, traffic: Array | float
+) -> Recorded:
     loads = seen.busy.copy()
     loads[:, units] = busy
     return replace(seen, busy=loads, traffic=np.broadcast_to(traffic, seen.t_s.shape).copy())
@@ -98,4 +102,4 @@ def _solved(columns: Array, asked_w: Array, noise_w: Array) -> Array:
         gram = np.einsum("nri,nrj->nij", active, active) + 1e-9 * np.eye(a.shape[2])
         share = np.linalg.solve(gram, np.einsum("nri,nr->ni", active, y)[:, :, None])[:, :, 0]
         free &= ~(share < 0.0)
-    return np.where(np.isnan(y).any(axis=1)[:, None], np.nan, np.maximum(share, 0.0))
+    return np.where(np.isnan(y.sum(axis=1))[:, None], np.nan, np.maximum(share, 0.0))
