@@ -12,10 +12,10 @@ from typing import Final
 import numpy as np
 
 from calibration import report
-from calibration.report import Row
 from calibration.blocks import with_settled_fan
 from calibration.build import Result, finished, rounded, start_board, with_sources
 from calibration.data import combined_sha256, data_set, found
+from calibration.report import Row
 from hw_models.board import Board
 from hw_models.certificate import Certificate
 from hw_models.certificate.certify import certify
