@@ -59,6 +59,7 @@ check: .venv/.full
 
 bench: .venv/.full
 	$(BIN)/python -m benchmarks.foundation
+	$(BIN)/python -m benchmarks.speed
 
 clean:
 	rm -rf .venv build dist out .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
