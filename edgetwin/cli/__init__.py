@@ -10,19 +10,20 @@ from edgetwin.cli.boards import boards
 from edgetwin.cli.envs import envs
 from edgetwin.cli.replay import replay
 from edgetwin.cli.run import run
+from edgetwin.cli.sweep import sweep
 
 OK, FAILED, USAGE, NO_HARDWARE, UNSAFE = range(5)
 
 typer.core.HAS_RICH = False  # help is plain text; typer 0.20 would escape its brackets for rich
 app = typer.Typer(
     name="edgetwin",
-    help="Digital twins of edge boards: run policies in simulation, replay board logs.",
+    help="Digital twins of edge boards: run and sweep policies in simulation, replay board logs.",
     epilog="Start with: edgetwin run thermal",
     rich_markup_mode=None,
     suggest_commands=False,  # the parser below suggests already
     pretty_exceptions_enable=False,
 )
-for verb in (boards, envs, run, replay):
+for verb in (boards, envs, run, sweep, replay):
     app.command()(verb)
 
 
