@@ -1,6 +1,7 @@
 """Where the cells of a sweep are worked on: the cores of this machine, or a Ray cluster."""
 
 import os
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
@@ -43,10 +44,12 @@ def _ray(jobs: int) -> Iterator[None]:
 
 def _connect(ray: Any, jobs: int) -> None:
     quiet = {"logging_level": "ERROR", "log_to_driver": False}
+    address = os.environ.get("RAY_ADDRESS", "auto")
+    _expect_answer(address)
     try:
-        ray.init(address=os.environ.get("RAY_ADDRESS", "auto"), **quiet)
+        ray.init(address=address, **quiet)
     except ConnectionError:
-        if "RAY_ADDRESS" in os.environ:
+        if address != "auto":
             raise
         ray.init(
             address="local",
@@ -55,6 +58,17 @@ def _connect(ray: Any, jobs: int) -> None:
             include_dashboard=False,
             **quiet,
         )
+
+
+def _expect_answer(address: str) -> None:
+    """ConnectionError where nobody listens at host:port; Ray itself would try for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not port.isdigit():
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=5.0).close()
+    except OSError as error:
+        raise ConnectionError(f"no Ray cluster answers at RAY_ADDRESS {address}: {error}") from None
 
 
 def _register_streaming_ray() -> None:

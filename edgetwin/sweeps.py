@@ -57,10 +57,10 @@ class Study:
         ]
 
     def check(self) -> None:
-        """Every pair fits, or the first misfit is said before anything is run: ValueError."""
+        """Every pair fits as far as its start tells, or ValueError before anything is run."""
         for board in self.boards:
             for scenario in self.scenarios:
-                scenario.realise(board, seed=self.seeds[0])
+                make_backend(self.backend, board=board, scenario=scenario).close()
             for policy in self.policies:
                 policy.make().reset(board, seed=self.seeds[0])
 
@@ -76,7 +76,8 @@ class Study:
         }
 
     def open(self, path: Path, command: Sequence[str], **more: object) -> RunFolder:
-        """The run folder of this study; FileExistsError where another run is kept."""
+        """The run folder of this study once its parts fit; FileExistsError for another's."""
+        self.check()
         boards = {
             f"board {board.name}": hashlib.sha256(board.model_dump_json().encode()).hexdigest()
             for board in self.boards
@@ -109,7 +110,6 @@ def run_study(
     `jobs` processes (-1: all) of an engine, "joblib" or "ray", share the work. With keep_traces
     traces go to the folder by policy and seed, which takes one board and one scenario.
     """
-    study.check()
     keys = study.cells()
     work = partial(_cell, study, folder if keep_traces else None)
     with Progress("runs") as progress:
