@@ -76,11 +76,9 @@ def _register_streaming_ray() -> None:
     from joblib import register_parallel_backend
     from ray.util.joblib.ray_backend import RayBackend
 
-    class StreamingRay(RayBackend):  # type: ignore[misc]
-        # joblib says no for pools of processes; Ray's pool calls back like any other.
-        supports_return_generator = True
-
-    register_parallel_backend("ray", StreamingRay)
+    # joblib says no for pools of processes; Ray's pool calls back like any other.
+    streaming = type("StreamingRay", (RayBackend,), {"supports_return_generator": True})
+    register_parallel_backend("ray", streaming)
 
 
 _ENGINES: dict[str, Callable[[int], AbstractContextManager[None]]] = {"joblib": _cores, "ray": _ray}
