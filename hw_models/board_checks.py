@@ -131,6 +131,8 @@ def _power(board: "Board") -> Iterator[str]:
         yield from _missing(f"power.domains.{name}.node", (part.node or "",), nodes)
     for name, base in board.power.baseline.items():
         yield from _missing(f"power.baseline.{name}.node", (base.node,), nodes)
+    if board.power.conversion:
+        yield from _missing("power.conversion.node", (board.power.conversion.node,), nodes)
     memory = board.power.memory
     if memory:
         yield from _missing("power.memory.node", (memory.node,), nodes)

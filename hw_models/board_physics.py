@@ -41,6 +41,17 @@ class Baseline(Frozen):
 
 
 @final
+class Conversion(Frozen):
+    """What the board's regulators lose: `share` of the power of all parts, as heat at `node`.
+
+    A rail that covers "everything" (the input) includes it, other rails do not.
+    """
+
+    share: Scalar
+    node: str
+
+
+@final
 class Leakage(Frozen):
     """Leakage of every part: leakage_w * V^volt_exponent * (1 + c1 d + c2 d^2 + c3 d^3).
 
@@ -62,6 +73,7 @@ class Power(Frozen):
     domains: dict[str, Part] = {}
     memory: MemoryPart | None = None
     baseline: dict[str, Baseline]
+    conversion: Conversion | None = None
     leakage: Leakage
 
 

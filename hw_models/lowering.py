@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from hw_models.performance import kinds
 from hw_models.power import leakage_at_one_volt_w
-from hw_models.thermal import Network, exponentials, leakage_law
+from hw_models.thermal import Network, conversion_share, exponentials, leakage_law
 
 if TYPE_CHECKING:
     from hw_models.board import Board
@@ -38,10 +38,11 @@ BOARD_DTYPE = np.dtype(
         ("part_domain", "i8", PARTS), ("active_f", "f8", PARTS), ("idle_f", "f8", PARTS),
         ("constant_w", "f8", PARTS), ("leak_w", "f8", PARTS), ("law", "f8", 6),
         ("shared_part", "i8", DOMAINS), ("memory_part", "i8"), ("fan_part", "i8"),
-        ("fan_w", "f8", FANS), ("energy_per_byte_j", "f8"),
+        ("fan_w", "f8", FANS), ("energy_per_byte_j", "f8"), ("drawn_per_w", "f8"),
         # heat, by fan level
         ("rate_hz", "f8", (FANS, NODES)),
-        ("see", "f8", (FANS, NODES, PARTS)), ("see_zone", "f8", (FANS, ZONES, NODES)),
+        ("see", "f8", (FANS, NODES, PARTS)), ("heat", "f8", (FANS, NODES, PARTS)),
+        ("see_zone", "f8", (FANS, ZONES, NODES)),
         ("ambient_push_per_k", "f8", (FANS, NODES)), ("to_modes", "f8", (FANS, NODES, NODES)),
         ("from_modes", "f8", (FANS, NODES, NODES)), 
         ("decay", "f8", (FANS, len(STRIDES), NODES)),
@@ -171,6 +172,7 @@ def _parts(r: Any, board: "Board", names: Lowered) -> None:
         r["energy_per_byte_j"] = power.memory.energy_j_per_byte.value
     for name, base in power.baseline.items():
         r["constant_w"][names.parts.index(name)] = base.power_w.value
+    r["drawn_per_w"] = 1.0 + conversion_share(board)
     if board.limits.fan:
         r["fan_part"] = names.parts.index("fan")
         r["fan_w"][: r["fans"]] = board.limits.fan.power_w.array
@@ -188,6 +190,7 @@ def _heat(r: Any, board: "Board", names: Lowered) -> None:
     for level, net in enumerate(names.networks):
         r["rate_hz"][level, :n] = net.rate_hz
         r["see"][level, :n, :m] = net.see
+        r["heat"][level, :n, :m] = net.heat
         r["see_zone"][level, : len(at), :n] = net.from_modes[at]
         r["ambient_push_per_k"][level, :n] = net.ambient_push_per_k
         r["to_modes"][level, :n, :n] = net.to_modes
@@ -222,8 +225,8 @@ def _sensors(r: Any, board: "Board", names: Lowered) -> None:
         r["zone_ticks"][i] = max(1, round(zone.period_s.value / period_s))
     for i, rail in enumerate(board.sensors.rails.values()):
         every = "everything" in rail.covers
-        covers = [every or part in rail.covers for part in names.parts]
-        r["rail_covers"][i, : len(covers)] = covers
+        covers = [float(part in rail.covers) for part in names.parts]
+        r["rail_covers"][i, : len(covers)] = r["drawn_per_w"] if every else covers
         r["rail_step_w"][i] = rail.resolution_w.value
         r["rail_noise"][i] = rail.noise.value
         r["rail_ticks"][i] = max(1, round(rail.period_s.value / period_s))

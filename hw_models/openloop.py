@@ -15,7 +15,14 @@ from numpy.typing import NDArray
 from hw_models.compiled import jit
 from hw_models.power import busy_powers, powers_w
 from hw_models.recorded import Recorded, recorded
-from hw_models.thermal import Network, exponentials, heat_inputs, heat_step, leakage_law
+from hw_models.thermal import (
+    Network,
+    exponentials,
+    heat_inputs,
+    heat_step,
+    leakage_law,
+    part_heat_w,
+)
 from hw_models.trace import Trace
 
 if TYPE_CHECKING:
@@ -117,8 +124,13 @@ def starting_temps_c(board: "Board", seen: Recorded, ambient_c: float) -> Array:
         network.capacity_j_per_k[free],
         network.to_ambient_w_per_k[free],
         np.concatenate([place[network.part_node[part]], np.arange(free.sum())]),
+        np.hstack([network.place[np.ix_(free, part)], np.eye(free.sum())]),
+    )
+    elsewhere_w = part_heat_w(
+        known_c, network.part_node[~part], power_w[~part], gain_w[~part], leakage_law(board)
     )
     from_known_w = -g[np.ix_(free, fixed)] @ known_c[fixed]
+    from_known_w += network.place[np.ix_(free, ~part)] @ elsewhere_w
     known_c[free] = inner.steady(
         np.concatenate([power_w[part], from_known_w]),
         ambient_c,
@@ -160,7 +172,7 @@ def stretch(
     b = board[0]
     n = b.nodes
     m = b.parts
-    see = b.see[fan]
+    see, heat = b.see[fan], b.heat[fan]
     rate_hz = b.rate_hz[fan, :n]
     modes, push, inflow, integral = np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n)
     decay, phi1, phi2 = np.zeros(n), np.zeros(n), np.zeros(n)
@@ -171,13 +183,13 @@ def stretch(
             modes[i] += b.to_modes[fan, i, k] * temps_c[k]
     for row in range(len(dt_s)):
         busy_powers(b, level[row], busy[row], traffic[row], fan, online[row], power_w, gain_w)
-        heat_inputs(modes, power_w, gain_w, b.law, inflow, see, leak_w, push)
+        heat_inputs(modes, power_w, gain_w, b.law, inflow, see, heat, leak_w, push)
         steps = max(1, int(np.ceil(dt_s[row] / LONGEST_STEP_S)))
         exponentials(rate_hz, dt_s[row] / steps, decay, phi1, phi2)
         for _ in range(steps):
             heat_step(
-                dt_s[row] / steps, modes, push, leak_w, power_w, gain_w, b.law, see, rate_hz,
-                decay, phi1, phi2, used_j, integral, change_w,
+                dt_s[row] / steps, modes, push, leak_w, power_w, gain_w, b.law, see, heat,
+                rate_hz, decay, phi1, phi2, used_j, integral, change_w,
             )  # fmt: skip
         for z in range(b.zones):
             zones_c[row, z] = b.zone_offset_k[z]
@@ -187,7 +199,7 @@ def stretch(
             for p in range(m):
                 rails_w[row, r] += b.rail_covers[r, p] * (power_w[p] + leak_w[p])
         for p in range(m):
-            energy_j[row] += used_j[p]
+            energy_j[row] += b.drawn_per_w * used_j[p]
     last_c = np.zeros(n)
     for i in range(n):
         for k in range(n):

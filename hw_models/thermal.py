@@ -48,6 +48,7 @@ def heat_inputs(
     law: Array,
     inflow: Array,
     see: Array,
+    heat: Array,
     leak_w: Array,
     push: Array,
 ) -> None:
@@ -68,11 +69,11 @@ def heat_inputs(
             leak_w[j], law[0], law[1], law[2], law[3], law[4], law[5]
         )
     for i in range(n):
-        row = see[i]
-        heat = inflow[i]
+        row = heat[i]
+        more = inflow[i]
         for j in range(m):
-            heat += row[j] * (power_w[j] + leak_w[j])
-        push[i] = heat
+            more += row[j] * (power_w[j] + leak_w[j])
+        push[i] = more
 
 
 @jit
@@ -85,6 +86,7 @@ def heat_step(
     gain_w: Array,
     law: Array,
     see: Array,
+    heat: Array,
     rate_hz: Array,
     decay: Array,
     phi1: Array,
@@ -97,10 +99,10 @@ def heat_step(
 
     modes (n,) modal temperatures; push (n,) and leak_w (m,) from `heat_inputs` or the step
     before; power_w (m,) switching power and gain_w (m,) leakage at the reference temperature;
-    law (6,): reference_c, c1, c2, c3, low_c, high_c; see (n, m) from modes to parts, and
-    heat back; rate_hz, decay, phi1, phi2 (n,) from `exponentials`; energy_j (m,) and modes_integral
-    (n,) counters; change_w (m,) scratch. The leakage at the predicted temperature serves as the
-    next step's first value (predict, evaluate, correct).
+    law (6,): reference_c, c1, c2, c3, low_c, high_c; see (n, m) from modes to parts, heat (n, m)
+    from the power of parts to modes; rate_hz, decay, phi1, phi2 (n,) from `exponentials`; energy_j
+    (m,) and modes_integral (n,) counters; change_w (m,) scratch. The leakage at the predicted
+    temperature serves as the next step's first value (predict, evaluate, correct).
     """
     n = modes.shape[0]
     m = power_w.shape[0]
@@ -123,7 +125,7 @@ def heat_step(
         change_w[j] = grown_w - leak_w[j]
         leak_w[j] = grown_w
     for i in range(n):
-        row = see[i]
+        row = heat[i]
         more = 0.0
         for j in range(m):
             more += row[j] * change_w[j]
@@ -133,13 +135,13 @@ def heat_step(
 
 
 @jit
-def node_heat_w(temps_c: Array, part_node: Any, power_w: Array, gain_w: Array, law: Array) -> Array:
-    """Heat given off at every node, (n,): power_w and leakage of the parts that sit there."""
-    heat = np.zeros(temps_c.shape[0])
+def part_heat_w(temps_c: Array, part_node: Any, power_w: Array, gain_w: Array, law: Array) -> Array:
+    """What every part draws, (m,): power_w and leakage at the temperature of its node."""
+    drawn_w = np.zeros(power_w.shape[0])
     for j in range(power_w.shape[0]):
         shape = leakage_shape(temps_c[part_node[j]], law[0], law[1], law[2], law[3], law[4], law[5])
-        heat[part_node[j]] += power_w[j] + gain_w[j] * shape
-    return heat
+        drawn_w[j] = power_w[j] + gain_w[j] * shape
+    return drawn_w
 
 
 @final
@@ -149,7 +151,8 @@ class Network:
 
     conductance_w_per_k (n, n) includes the ways to the ambient, which to_ambient_w_per_k (n,) also
     gives alone; capacity_j_per_k (n,); rate_hz (n,) modal rates in 1/s; from_modes and to_modes
-    (n, n); part_node (m,) the node of each part.
+    (n, n); part_node (m,) the node of each part; place (n, m) the heat at a node by one watt of a
+    part: 1 where it sits, and the share that regulators lose at their node.
     """
 
     conductance_w_per_k: Array
@@ -160,6 +163,7 @@ class Network:
     from_modes: Array
     to_modes: Array
     part_node: NDArray[np.int64]
+    place: Array
 
     @classmethod
     def of(cls, board: "Board", fan_level: int = 0) -> "Network":
@@ -175,7 +179,12 @@ class Network:
         for way in thermal.cooling:
             out[index[way.node]] += way.conductance_w_per_k.value[fan_level]
         nodes = np.array([index[node] for node in part_nodes(board)], dtype=np.int64)
-        return cls.from_matrices(g + np.diag(out), thermal.capacity_j_per_k.array, out, nodes)
+        place = np.zeros((len(index), len(nodes)))
+        place[nodes, np.arange(len(nodes))] = 1.0
+        if board.power.conversion:
+            place[index[board.power.conversion.node]] += conversion_share(board)
+        capacity_j_per_k = thermal.capacity_j_per_k.array
+        return cls.from_matrices(g + np.diag(out), capacity_j_per_k, out, nodes, place)
 
     @classmethod
     def from_matrices(
@@ -184,8 +193,12 @@ class Network:
         capacity_j_per_k: Array,
         to_ambient_w_per_k: Array,
         part_node: NDArray[np.int64],
+        place: Array | None = None,
     ) -> "Network":
-        """A network from its matrices; ValueError unless G is symmetric positive definite."""
+        """A network from its matrices; ValueError unless G is symmetric positive definite.
+
+        Without place (n, m) each part heats the node where it sits.
+        """
         if not np.allclose(g, g.T):
             raise ValueError("conductance is not symmetric; heat flows alike in both directions.")
         root = np.sqrt(capacity_j_per_k)
@@ -202,12 +215,18 @@ class Network:
             from_modes=from_modes,
             to_modes=basis.T * root[None, :],
             part_node=part_node,
+            place=np.eye(len(root))[:, part_node] if place is None else place,
         )
 
     @property
     def see(self) -> Array:
-        """Part temperatures from modes, and modal heating by the parts' power, (n, m)."""
+        """Part temperatures from modes, (n, m)."""
         return np.ascontiguousarray(self.from_modes[self.part_node].T)
+
+    @property
+    def heat(self) -> Array:
+        """Modal heating by the parts' power, (n, m)."""
+        return np.ascontiguousarray(self.from_modes.T @ self.place)
 
     @property
     def ambient_push_per_k(self) -> Array:
@@ -230,18 +249,20 @@ class Network:
     ) -> tuple[Array, Array]:
         """Node temperatures (n,) and energy by part (m,) after one ETD2RK step of dt_s.
 
+        Energy is what parts draw, without the loss of regulators.
+
         power_w and gain_w (m,) are switching power and leakage at the reference temperature; law
         (6,) as in `heat_step`.
         """
         n, m = len(self.rate_hz), len(power_w)
-        modes, energy_j, see = self.to_modes @ temps_c, np.zeros(m), self.see
+        modes, energy_j, see, heat = self.to_modes @ temps_c, np.zeros(m), self.see, self.heat
         decay, phi1, phi2, push, integral = np.zeros((5, n))
         leak_w, change_w = np.zeros((2, m))
         exponentials(self.rate_hz, dt_s, decay, phi1, phi2)
         inflow = self.ambient_push_per_k * ambient_c
-        heat_inputs(modes, power_w, gain_w, law, inflow, see, leak_w, push)
+        heat_inputs(modes, power_w, gain_w, law, inflow, see, heat, leak_w, push)
         heat_step(
-            dt_s, modes, push, leak_w, power_w, gain_w, law, see, self.rate_hz,
+            dt_s, modes, push, leak_w, power_w, gain_w, law, see, heat, self.rate_hz,
             decay, phi1, phi2, energy_j, integral, change_w,
         )  # fmt: skip
         return self.from_modes @ modes, energy_j
@@ -261,8 +282,10 @@ class Network:
         gain = np.zeros_like(power_w) if gain_w is None else gain_w
         temps_c = np.full(len(self.capacity_j_per_k), ambient_c)
         for _ in range(5000):
-            heat = node_heat_w(temps_c, self.part_node, power_w, gain, law)
-            new = self.resistance_k_per_w @ (heat + self.to_ambient_w_per_k * ambient_c)
+            drawn_w = part_heat_w(temps_c, self.part_node, power_w, gain, law)
+            new = self.resistance_k_per_w @ (
+                self.place @ drawn_w + self.to_ambient_w_per_k * ambient_c
+            )
             if np.max(np.abs(new - temps_c)) < 1e-11 * (1 + np.max(np.abs(new))):
                 return new
             if not np.all(np.abs(new) < _RUNAWAY_C):
@@ -273,6 +296,11 @@ class Network:
 
 _RUNAWAY_C = 1e5
 _NO_LEAKAGE = np.array([25.0, 0.0, 0.0, 0.0, -273.0, 1000.0])
+
+
+def conversion_share(board: "Board") -> float:
+    """What regulators lose of every watt that a part draws; 0 where the board states none."""
+    return board.power.conversion.share.value if board.power.conversion else 0.0
 
 
 def leakage_law(board: "Board") -> Array:

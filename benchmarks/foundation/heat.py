@@ -70,12 +70,12 @@ def _steps(board: Board, inputs: list[tuple[Array, Array]]) -> Array:
     leak_w, energy_j, scratch = np.zeros((3, m))
     exponentials(net.rate_hz, PERIOD_S, decay, phi1, phi2)
     outside_push = net.ambient_push_per_k * board.thermal.ambient_c.value
-    see, modes, found = net.see, net.to_modes @ _start_c(board), []
+    see, heat, modes, found = net.see, net.heat, net.to_modes @ _start_c(board), []
     for power_w, gain_w in inputs:
-        heat_inputs(modes, power_w, gain_w, law, outside_push, see, leak_w, push)
+        heat_inputs(modes, power_w, gain_w, law, outside_push, see, heat, leak_w, push)
         heat_step(
-            PERIOD_S, modes, push, leak_w, power_w, gain_w, law, see, net.rate_hz, decay, phi1,
-            phi2, energy_j, integral, scratch,
+            PERIOD_S, modes, push, leak_w, power_w, gain_w, law, see, heat, net.rate_hz, decay,
+            phi1, phi2, energy_j, integral, scratch,
         )  # fmt: skip
         found.append(net.from_modes @ modes)
     return np.array(found)

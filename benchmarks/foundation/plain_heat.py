@@ -18,6 +18,10 @@ class PlainHeat:
     """The thermal network in its own coordinates, from the links of the board file."""
 
     def __init__(self, board: Board, fan_level: int = 0) -> None:
+        if board.power.conversion:
+            raise ValueError(
+                f"{board.name} has conversion losses, which this reference leaves out."
+            )
         thermal, law = board.thermal, board.power.leakage
         n = len(thermal.nodes)
         self.capacity_j_per_k = np.array(thermal.capacity_j_per_k.value)

@@ -48,7 +48,7 @@ def fill_block(s: Any, b: Any, block: Any) -> None:
     total_j = 0.0
     for p in range(b.parts):
         total_j += s.energy_j[p]
-    block[ENERGY_J] = total_j
+    block[ENERGY_J] = b.drawn_per_w * total_j
     block[THROTTLED] = s.throttled
     block[CAP_W] = s.cap_w
     block[FAN] = s.fan

@@ -175,7 +175,7 @@ def _heat_inputs(s: Any, b: Any) -> None:
     for i in range(n):
         inflow[i] = b.ambient_push_per_k[s.fan, i] * s.ambient_c
     heat_inputs(
-        s.modes[:n], s.power_w[:m], s.gain_w[:m], b.law, inflow, b.see[s.fan],
+        s.modes[:n], s.power_w[:m], s.gain_w[:m], b.law, inflow, b.see[s.fan], b.heat[s.fan],
         s.leak_w[:m], s.push[:n],
     )  # fmt: skip
 

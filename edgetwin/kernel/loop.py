@@ -128,8 +128,8 @@ def _step(s: Any, b: Any, dt_s: float, decay: Any, phi1: Any, phi2: Any) -> None
     m = b.parts
     heat_step(
         dt_s, s.modes[:n], s.push[:n], s.leak_w[:m], s.power_w[:m], s.gain_w[:m], b.law,
-        b.see[s.fan], b.rate_hz[s.fan, :n], decay[:n], phi1[:n], phi2[:n], s.energy_j[:m],
-        s.modes_integral[:n], s.change_w[:m],
+        b.see[s.fan], b.heat[s.fan], b.rate_hz[s.fan, :n], decay[:n], phi1[:n], phi2[:n],
+        s.energy_j[:m], s.modes_integral[:n], s.change_w[:m],
     )  # fmt: skip
 
 
@@ -158,7 +158,7 @@ def _account(s: Any, b: Any, dt_s: float, mean_w: float) -> None:
                     s.below_s += dt_s
     for u in range(b.units):
         s.busy_s[u] += s.busy[u] * dt_s
-    peak_w = mean_w + s.peak_extra_w
+    peak_w = b.drawn_per_w * (mean_w + s.peak_extra_w)
     s.peak_w = max(s.peak_w, peak_w)
     if peak_w > s.cap_w:
         s.over_cap_s += dt_s

@@ -132,7 +132,8 @@ def waited(sim: "Simulator", entry: "Running") -> JobResult:
 
 def input_energy_j(sim: "Simulator") -> float:
     """Energy drawn by everything since reset, in joules."""
-    return float(np.sum(sim.state[0]["energy_j"]))
+    drawn_per_w = float(sim.lowered.record[0]["drawn_per_w"])
+    return drawn_per_w * float(np.sum(sim.state[0]["energy_j"]))
 
 
 def kpis_of(sim: "Simulator") -> dict[str, float | None]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from by_hand import leakage_of, load_of, network, node_of
+from by_hand import heat_of, leakage_of, load_of, network, node_of, warmed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ from hw_models.workloads import load_application
 Array = NDArray[np.float64]
 CORES = ("little0", "little1", "big0", "big1")
 LEVELS = {"little": 3, "big": 4, "gpu": 3, "mem": 2}
+LOSSY = {"node": "base", "share": {"value": 0.1, "std": 0.0, "source": "made"}}
 seeds = st.integers(0, 2**32 - 1)
 
 
@@ -118,7 +119,10 @@ def test_energy_is_conserved_with_leakage(seed: int, coast: bool) -> None:
     """Electrical energy in = heat stored + heat to the ambient, through fans and seasons."""
     rng = np.random.default_rng(seed)
     trips = [trip("fan", 45.0, fan_level=1), trip("throttle", 60.0, domains=("big", "little"))]
-    sim = Simulator(tiny_board({"limits.trips": trips}), coast=coast)
+    changes: dict[str, Any] = {"limits.trips": trips}
+    if rng.random() < 0.5:
+        changes["power.conversion"] = LOSSY
+    sim = Simulator(tiny_board(changes), coast=coast)
     start_c = np.array(list(sim.node_temps_c().values()))
     for _ in range(6):
         job = application(draw_program(rng), instructions=float(rng.uniform(1e8, 2e10)))
@@ -132,6 +136,25 @@ def test_energy_is_conserved_with_leakage(seed: int, coast: bool) -> None:
         balance_j = stored_j(sim, start_c) + heat_out_j(sim)
         assert reading.energy_j == pytest.approx(balance_j, rel=1e-9)
     assert np.sum(sim.state["leak_w"]) > 0.05
+
+
+def test_regulators_lose_their_share_as_heat_at_their_node() -> None:
+    """The input draws a tenth more than the parts do, and the difference warms the base."""
+    exact = {"sensors.rails.vdd_in.noise": 0.0, "sensors.rails.vdd_in.resolution_w": 0.0}
+    board = tiny_board(exact | {"power.conversion": LOSSY}, leakage=False)
+    sim, profile = Simulator(board), program()
+    start_c = np.array(list(sim.node_temps_c().values()))
+    sim.submit(application(profile), "big0")
+    load = load_of(board, [(profile, "big0")], {d: n - 1 for d, n in LEVELS.items()})
+    reading = sim.advance(30.0).last
+    heat = heat_of(board, load.watts)
+    heat[list(board.thermal.nodes).index("base")] += 0.1 * load.total_w
+    expected_c = warmed(board, start_c, heat, 30.0, ambient_c=25.0)
+    assert list(sim.node_temps_c().values()) == pytest.approx(list(expected_c), abs=1e-8)
+    assert reading.power_w is not None
+    assert reading.power_w["vdd_in"] == pytest.approx(1.1 * load.total_w, rel=1e-9)
+    assert reading.energy_j == pytest.approx(33.0 * load.total_w, rel=1e-9)
+    assert sim.kpis()["peak_power_w"] == pytest.approx(1.1 * load.total_w, rel=1e-9)
 
 
 def test_energy_is_conserved_on_a_shipped_board() -> None:

@@ -129,27 +129,27 @@ def test_step_factors_are_the_same_compiled(dt_s: float) -> None:
 
 
 def test_a_thermal_step_is_the_same_compiled() -> None:
-    """Inputs, one step, and the heat by node, on random numbers."""
+    """Inputs, one step, and the power of parts, on random numbers."""
     results = []
     for compiled_or_not in (lambda f: f, plain):
         rng = np.random.default_rng(11)
         n, m = 12, 9
         modes, power_w, gain_w = rng.uniform(0, 50, n), rng.uniform(0, 3, m), rng.uniform(0, 1, m)
         law = np.array([25.0, 0.02, 2e-4, 1.5e-6, 0.0, 150.0])
-        see, rate_hz = rng.uniform(0, 0.3, (n, m)), np.geomspace(1e-3, 1e2, n)
+        (see, heat), rate_hz = rng.uniform(0, 0.3, (2, n, m)), np.geomspace(1e-3, 1e2, n)
         leak_w, push, energy_j, integral, change_w = np.zeros((5, max(n, m)))
         factors = np.zeros((3, n))
         thermal.exponentials(rate_hz, 0.05, *factors)
         compiled_or_not(thermal.heat_inputs)(
-            modes, power_w, gain_w, law, rng.uniform(0, 9, n), see, leak_w[:m], push[:n]
+            modes, power_w, gain_w, law, rng.uniform(0, 9, n), see, heat, leak_w[:m], push[:n]
         )
         compiled_or_not(thermal.heat_step)(
-            0.05, modes, push[:n], leak_w[:m], power_w, gain_w, law, see, rate_hz, *factors,
+            0.05, modes, push[:n], leak_w[:m], power_w, gain_w, law, see, heat, rate_hz, *factors,
             energy_j[:m], integral[:n], change_w[:m],
         )  # fmt: skip
         at = rng.integers(0, n, m)
-        heat = compiled_or_not(thermal.node_heat_w)(modes, at, power_w, gain_w, law)
-        results.append(np.concatenate([modes, leak_w, push, energy_j, integral, change_w, heat]))
+        drawn_w = compiled_or_not(thermal.part_heat_w)(modes, at, power_w, gain_w, law)
+        results.append(np.concatenate([modes, leak_w, push, energy_j, integral, change_w, drawn_w]))
     assert results[0] == pytest.approx(results[1], rel=1e-12, abs=1e-12)
 
 
