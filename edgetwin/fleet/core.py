@@ -16,8 +16,6 @@ from edgetwin.fleet.herd import Herd
 from edgetwin.fleet.members import DONE, LATE, LOST, OFF, Client, Round, Task
 from edgetwin.fleet.network import Network, transfer_ends_s
 from edgetwin.kernel.state import State
-from hw_models.jobs import ForwardJob, Job, TrainingJob
-from hw_models.performance import job_title
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.int64]
@@ -75,6 +73,10 @@ class Fleet:
         """The seed with which a simulator of this client's board gives the same readings."""
         return int(np.random.SeedSequence([self.seed, client]).generate_state(1)[0])
 
+    def places(self) -> list[tuple[Herd, int]]:
+        """Of every client the herd it stands in and its row there."""
+        return [(self._herds[herd], row) for herd, row in self._place.tolist()]
+
     @property
     def now_ns(self) -> int:
         """The clock in whole nanoseconds."""
@@ -90,33 +92,36 @@ class Fleet:
         """
         if not 0 < deadline_s < 1e9:
             raise ValueError(f"deadline is {deadline_s} s; give a positive number of seconds.")
-        self._check(tasks)
-        found = self._price(tasks, deadline_s)
+        found = self._price(tasks, self._places_of(tasks), deadline_s)
         self.rounds += 1
         all_in = bool(found.arrived.all())
         wait_s = float(found.end_s.max(initial=0.0)) if all_in else deadline_s
         return self.clock.timeout(wait_s, value=found)
 
-    def _check(self, tasks: Sequence[Task]) -> None:
+    def _places_of(self, tasks: Sequence[Task]) -> Rows:
+        """Of every task herd, row, unit and demand rows, (n_tasks, 5), once all is checked."""
         asked = [task.client for task in tasks]
         if len(set(asked)) < len(asked) or not all(0 <= c < len(self.clients) for c in asked):
             raise ValueError(
                 f"clients are {asked}; name each once, from 0 to {len(self.clients) - 1}."
             )
-        for task in tasks:
-            check_memory(self.clients[task.client], task.job)
-            herd, row = self._place[task.client].tolist()
-            self._herds[herd].check(row, task)
         busy = np.array(asked, np.int64)[self._times_ns(asked) > self.now_ns]
         if len(busy):
             raise ValueError(f"client {busy[0]} is still busy at {self.clock.now:.3f} s.")
+        found = []
+        for task, (herd, row) in zip(tasks, self._place[asked].tolist(), strict=True):
+            found.append((herd, row, *self._herds[herd].place(row, task)))
+        return np.array(found, np.int64).reshape(-1, 5)
 
     def _times_ns(self, clients: Sequence[int]) -> Rows:
+        found = np.empty(len(clients), np.int64)
         places = self._place[np.asarray(clients, np.int64)]
-        times = [self._herds[h].states["t_ns"][row] for h, row in places.tolist()]
-        return np.array(times, np.int64)
+        for h, herd in enumerate(self._herds):
+            mine = places[:, 0] == h
+            found[mine] = herd.states["t_ns"][places[mine, 1]]
+        return found
 
-    def _price(self, tasks: Sequence[Task], deadline_s: float) -> Round:
+    def _price(self, tasks: Sequence[Task], places: Rows, deadline_s: float) -> Round:
         """Time, energy and heat of every task of a round."""
         k, start_ns = len(tasks), self.now_ns
         clients = np.array([task.client for task in tasks], np.int64)
@@ -130,11 +135,10 @@ class Fleet:
         )  # fmt: skip
         end_ns = start_ns + round(deadline_s * 1e9)
         begin_ns = np.minimum(start_ns + np.rint(download_s * 1e9).astype(np.int64), end_ns)
-        worked = self._work(tasks, clients, begin_ns, end_ns)
-        compute_s = (worked.stop_ns - begin_ns) * 1e-9
+        worked = self._work(tasks, places, begin_ns, end_ns)
         sent_s = np.full(k, np.inf)
         done = worked.code >= 0
-        begin_up_s = (worked.stop_ns - start_ns) * 1e-9 + np.where(up_bytes > 0, latency_s, 0.0)
+        begin_up_s = _seconds(worked.stop_ns - start_ns) + np.where(up_bytes > 0, latency_s, 0.0)
         sent_s[done] = transfer_ends_s(
             begin_up_s[done], up_bytes[done],
             np.array([link.up_bytes_per_s for link in links])[done], self.network.up_bytes_per_s,
@@ -146,18 +150,17 @@ class Fleet:
             start_s=self.clock.now,
             clients=clients,
             status=status,
-            download_s=(begin_ns - start_ns) * 1e-9,
-            compute_s=compute_s,
+            download_s=_seconds(begin_ns - start_ns),
+            compute_s=_seconds(worked.stop_ns - begin_ns),
             end_s=np.where(status == DONE, sent_s, np.inf),
             energy_j=worked.energy_j,
             throttled_s=worked.throttled_s,
             peak_c=worked.peak_c,
         )
 
-    def _work(self, tasks: Sequence[Task], clients: Rows, begin_ns: Rows, end_ns: int) -> "_Worked":
+    def _work(self, tasks: Sequence[Task], places: Rows, begin_ns: Rows, end_ns: int) -> "_Worked":
         """Boards idle up to begin_ns, (k,), and work up to the end of their jobs or end_ns."""
         found = _Worked.empty(len(tasks))
-        places = self._place[clients]
         for h, herd in enumerate(self._herds):
             mine = np.flatnonzero(places[:, 0] == h)
             if not len(mine):
@@ -169,7 +172,7 @@ class Fleet:
                 rows[able].tolist(), map(tasks.__getitem__, mine[able]), strict=True
             ):
                 herd.set_clocks(row, task.freq_hz)
-            herd.start(rows[able], [tasks[i].job for i in mine[able]])
+            herd.start(places[mine[able], 1:], [tasks[i].job for i in mine[able]])
             before_j, before_s = herd.energies_j(rows), herd.states["throttled_s"][rows]
             found.code[mine] = herd.advance(rows, np.full(len(rows), end_ns))
             found.stop_ns[mine] = herd.states["t_ns"][rows]
@@ -250,17 +253,5 @@ def _all(herd: Herd) -> Rows:
     return np.arange(len(herd.states))
 
 
-def check_memory(client: Client, job: Job) -> None:
-    """ValueError for a job that does not fit into its board's memory."""
-    if isinstance(job, ForwardJob):
-        need_bytes = job.memory_bytes()
-    elif isinstance(job, TrainingJob):
-        need_bytes = job.memory_bytes(job.batch)
-    else:
-        return
-    have_bytes = client.board.performance.ram_bytes.value
-    if need_bytes > have_bytes:
-        raise ValueError(
-            f"{job_title(job)} needs {need_bytes:.3g} bytes of memory, and {client.board.name} "
-            f"has {have_bytes:.3g}; give it a smaller batch or network."
-        )
+def _seconds(times_ns: Rows) -> Array:
+    return np.asarray(times_ns * 1e-9, np.float64)

@@ -14,7 +14,7 @@ from edgetwin.scenario import Plan
 from edgetwin.simulator.jobs import DemandTable, work_of
 from edgetwin.simulator.plan import initial_state, noise_key
 from hw_models.board import Board
-from hw_models.jobs import Job
+from hw_models.jobs import ForwardJob, Job, TrainingJob
 from hw_models.lowering import GOVERNORS
 from hw_models.performance import job_title
 
@@ -63,27 +63,28 @@ class Herd:
         advance_many(self.states, record, self.table.rows, rows, end_ns, found)
         return found
 
-    def start(self, rows: Rows, jobs: Sequence[Job]) -> None:
-        """Each board starts its job on the unit that runs it fastest of those switched on."""
-        places = [self._place(row, job) for row, job in zip(rows.tolist(), jobs, strict=True)]
-        unit, first, count = np.array(places, np.int64).reshape(-1, 3).T.copy()
+    def start(self, places: Rows, jobs: Sequence[Job]) -> None:
+        """Jobs start on boards; places (k, 4) are rows and what `place` said of each."""
+        rows, unit, first, count = places.T.copy()
         total = np.array([work_of(job)[0] for job in jobs])
-        phase = self.table.rows[first, 0].copy()
-        start_many(self.states, rows, unit, first, count, total, phase)
+        start_many(self.states, rows, unit, first, count, total, self.table.rows[first, 0].copy())
 
-    def check(self, row: int, task: Task) -> None:
-        """KeyError or ValueError for a clock or a job that is not for this board."""
-        self._place(row, task.job)
+    def place(self, row: int, task: Task) -> tuple[int, int, int]:
+        """Unit and demand (first row, rows) of a job on the fastest unit that is on.
+
+        ValueError where no unit can run it, it does not fit into memory, or a clock does not offer
+        what is asked of it.
+        """
+        _check_memory(self.board, task.job)
         for domain, hz in task.freq_hz.items():
             self.board.opp(domain, hz)
-
-    def _place(self, row: int, job: Job) -> tuple[int, int, int]:
-        first, count = self.table.find(job)
+        first, count = self.table.find(task.job)
         online = self.states["online"][row]
         for unit in self.table.fastest_first(first):
             if online[unit]:
                 return unit, first, count
-        raise ValueError(f"no unit of {self.board.name} that is on can run {job_title(job)}.")
+        name = job_title(task.job)
+        raise ValueError(f"no unit of {self.board.name} that is on can run {name}.")
 
     def free(self, rows: Rows) -> None:
         """The jobs of these boards are over, done or not."""
@@ -108,3 +109,19 @@ class Herd:
         found = np.empty(len(rows))
         hottest_many(self.states, self.lowered.record, rows, found)
         return found
+
+
+def _check_memory(board: Board, job: Job) -> None:
+    """ValueError for a job that does not fit into its board's memory."""
+    if isinstance(job, ForwardJob):
+        need_bytes = job.memory_bytes()
+    elif isinstance(job, TrainingJob):
+        need_bytes = job.memory_bytes(job.batch)
+    else:
+        return
+    have_bytes = board.performance.ram_bytes.value
+    if need_bytes > have_bytes:
+        raise ValueError(
+            f"{job_title(job)} needs {need_bytes:.3g} bytes of memory, and {board.name} "
+            f"has {have_bytes:.3g}; give it a smaller batch or network."
+        )

@@ -86,4 +86,4 @@ class Round:
     @property
     def arrived(self) -> NDArray[np.bool_]:
         """Whose answer the server has, (n_tasks,)."""
-        return self.status == DONE
+        return np.asarray(self.status == DONE)
