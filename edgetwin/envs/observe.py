@@ -6,11 +6,21 @@ from typing import Any
 import numpy as np
 
 from edgetwin.envs.info import Block, Entries
+from edgetwin.kernel.batch_read import (
+    CAP_W,
+    DROPPED,
+    ENERGY_J,
+    FAN,
+    HEAD,
+    OVER_CAP,
+    QOS,
+    REWARD_A,
+    REWARD_B,
+    T_S,
+    THROTTLED,
+)
 from edgetwin.simulator import Simulator
 from hw_models.compiled import jit
-
-# Fixed head of the block; after it temperatures, rails and clocks in board order.
-T_S, ENERGY_J, THROTTLED, CAP_W, OVER_CAP, QOS, REWARD_A, REWARD_B, FAN, DROPPED, HEAD = range(11)
 
 
 @jit

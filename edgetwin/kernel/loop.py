@@ -18,10 +18,10 @@ from hw_models.lowering import FAN, NODES, PARTS, STRIDES, THROTTLE
 from hw_models.thermal import exponentials, heat_step
 
 REACHED, SHUT_DOWN = -1, -2
-# Leakage is linear in time within a step: steps grow while it changes by less than _SMOOTH of the
-# power and shrink above _ROUGH, which keeps energy to 1e-5 (tests/properties/test_coasting.py).
-_SMOOTH, _ROUGH = 5e-5, 2e-4
-_TRIP_MARGIN_K = 0.5
+# Leakage is linear in time within a step: steps grow while it changes by less than SMOOTH of the
+# power and shrink above ROUGH, which keeps energy to 1e-5 (tests/properties/test_coasting.py).
+SMOOTH, ROUGH = 5e-5, 2e-4
+TRIP_MARGIN_K = 0.5
 
 
 @jit
@@ -195,7 +195,7 @@ def _coast(s: Any, b: Any, next_ns: int) -> bool:
             break
         mean_w = (_total(s.energy_j, b.parts) - before_j) / dt_s
         change_w = _leak_change_w(s, b, work[2])
-        if stride > 0 and change_w > _ROUGH * mean_w:
+        if stride > 0 and change_w > ROUGH * mean_w:
             _take_back(s, work)
             stride -= 1
             continue
@@ -206,7 +206,7 @@ def _coast(s: Any, b: Any, next_ns: int) -> bool:
         for u in range(b.units):
             s.busy_mark_s[u] = s.busy_s[u] - s.busy[u] * b.period_ns * 1e-9
         moved = True
-        if change_w <= _SMOOTH * mean_w:
+        if change_w <= SMOOTH * mean_w:
             stride = min(stride + 1, len(STRIDES) - 1)
     if moved:
         s.tick = s.sampled - 1
@@ -273,7 +273,7 @@ def _near_trip(s: Any, b: Any) -> bool:
         return True
     for i in range(b.trips):
         z = b.trip_zone[i]
-        margin = _TRIP_MARGIN_K + b.zone_step_k[z] + 5.0 * b.zone_noise_k[z]
+        margin = TRIP_MARGIN_K + b.zone_step_k[z] + 5.0 * b.zone_noise_k[z]
         c = true_zone_c(s, b, z) + b.zone_offset_k[z]
         low = b.trip_c[i] - b.trip_hyst_k[i] - margin
         if b.trip_kind[i] == FAN and s.fan_manual < 0 and s.fan >= b.trip_fan[i]:

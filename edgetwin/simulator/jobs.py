@@ -53,6 +53,10 @@ class DemandTable:
             self._kept.append(job)  # its identity is a key: it must not be freed
         return self._found[key]
 
+    def known_rows(self) -> list[int]:
+        """The first row of every job seen so far."""
+        return [first for first, _ in self._found.values()]
+
     def fastest_first(self, first: int) -> list[int]:
         """Units that can run the job whose demand starts at this row, fastest first."""
         if first not in self._ranked:
