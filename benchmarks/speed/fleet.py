@@ -19,7 +19,6 @@ Process = Generator[simpy.Event, Any, None]
 BOARDS = ("jetson-nano", "jetson-tx2-nx")
 N_BOARDS, SAMPLED, SEED = 1000, 100, 1
 HOUR_S, PERIOD_S = 3600.0, 0.05
-PERIOD_NS = 50_000_000
 LINK = Link(down_bytes_per_s=2e6, up_bytes_per_s=1e6, latency_s=0.03)
 DOWN_BYTES, UP_BYTES = 1e6, 160.0
 
@@ -106,18 +105,19 @@ class Polling:
 
     def _board(self, client: int, herd: Herd, place: int) -> Process:
         state, record = herd.states[place : place + 1], herd.lowered.record
-        now_ns = 0
+        ticks = 0
         is_at_work = False
         while True:
             yield self.env.timeout(PERIOD_S)
-            now_ns += PERIOD_NS
+            ticks += 1
+            end = ticks * 50_000_000  # nanoseconds, as the kernel counts
             self.polls += 1
             if not is_at_work and client in self.asked and self.asked[client][0] <= self.env.now:
                 self._start(herd, state, self.asked.pop(client)[1])
                 is_at_work = True
-            if advance(state, record, herd.table.rows, now_ns) >= 0:
+            if advance(state, record, herd.table.rows, end) >= 0:
                 free_job(state, 0)
-                advance(state, record, herd.table.rows, now_ns)
+                advance(state, record, herd.table.rows, end)
                 is_at_work = False
                 up_s = LINK.latency_s + UP_BYTES / LINK.up_bytes_per_s
                 self.ends_s[self.number, client] = self.env.now + up_s

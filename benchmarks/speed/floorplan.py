@@ -64,6 +64,6 @@ def _below(g: Array, layer: int, areas_m2: Array) -> None:
         _link(g, a, a + N_BLOCKS, per_m2 * area_m2)
 
 
-def _link(g: Array, a: int, b: int, conductance: float) -> None:
-    g[[a, b], [a, b]] += conductance
-    g[[a, b], [b, a]] -= conductance
+def _link(g: Array, a: int, b: int, flow_w_per_k: float) -> None:
+    g[[a, b], [a, b]] += flow_w_per_k
+    g[[a, b], [b, a]] -= flow_w_per_k

@@ -4,15 +4,15 @@ from importlib import import_module
 from typing import Any
 
 from benchmarks.frame.study import Measure, Study
+from benchmarks.speed.page import write_speed_page
 
 
 def _late(module: str, function: str) -> Measure:
     """What measures a row; its module is imported when its turn comes."""
 
     def measure(quick: bool) -> dict[str, Any]:
-        found: dict[str, Any] = getattr(import_module(f"benchmarks.speed.{module}"), function)(
-            quick
-        )
+        room = import_module(f"benchmarks.speed.{module}")
+        found: dict[str, Any] = getattr(room, function)(quick)
         return found
 
     return measure
@@ -32,4 +32,11 @@ ROWS = {
     "sweep_resume": ("a sweep killed three times", _late("resume", "measure")),
 }
 
-STUDY = Study(name="speed", rows=ROWS)
+MORE = {
+    "peers": ("scalar Thermal-v0 beside other environments", _late("against_peers", "measure")),
+    "simpy_events": ("simpy loop against polling processes", _late("events", "measure")),
+    "scaling": ("over boards, nodes and cores", _late("scaling", "measure")),
+    "roofline": ("a board step against what the machine sustains", _late("roofline", "measure")),
+}
+
+STUDY = Study(name="speed", rows=ROWS, more=MORE, draw=write_speed_page)
