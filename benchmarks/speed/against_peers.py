@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from statistics import median
 from typing import Any
 
@@ -10,7 +11,7 @@ import gymnasium as gym
 from benchmarks.foundation.environments import CARTPOLE, THERMAL, Loop, check_work
 from benchmarks.frame.figures import Figure, absent, row
 from benchmarks.frame.side_by_side import Contest, median_ratio, side_by_side
-from benchmarks.speed.peers import open_peers
+from benchmarks.speed.peers import Peer, open_peers
 from edgetwin import register_envs
 
 Contestant = Callable[[int], float]
@@ -46,12 +47,16 @@ def contest(ours: Mapping[str, Contestant], rounds: int) -> tuple[Contest, dict[
             "cartpole_vector": cartpole_vector(),
         }
         for name, peer in peers.items():
-            others[name] = lambda _, peer=peer, steps=PEER_STEPS[name]: peer.step_s(steps)
+            others[name] = partial(_asked, peer, PEER_STEPS[name])
         found = side_by_side({**ours, **others}, rounds)
         idle = [name for name, peer in peers.items() if not any(peer.rewards)]
     if idle:
         raise RuntimeError(f"{', '.join(idle)} gave no reward at all; nothing was simulated.")
     return found, missing
+
+
+def _asked(peer: Peer, steps: int, _: int) -> float:
+    return peer.step_s(steps)
 
 
 def measure(quick: bool) -> dict[str, Any]:

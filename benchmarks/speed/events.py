@@ -3,8 +3,9 @@
 from statistics import median
 from typing import Any
 
+from benchmarks.foundation.job_sets import levels_of
 from benchmarks.foundation.naive import NaiveBoard
-from benchmarks.foundation.speed import AgainstPolling, levels_of
+from benchmarks.foundation.speed import AgainstPolling
 from benchmarks.foundation.workload import simulator, temps_of
 from benchmarks.frame.figures import Figure, row
 from benchmarks.frame.side_by_side import median_ratio

@@ -199,9 +199,8 @@ def differences(start: Any, limit: int) -> dict[str, float]:
     fleets = [Fleet(clients(), seed=SEED) for _ in range(2)]
     for fleet in fleets:
         fleet.restore(start)
-    rounds, polling = (
-        how(f, SAMPLED, limit) for how, f in zip((Rounds, Polling), fleets, strict=True)
-    )
+    rounds = Rounds(fleets[0], SAMPLED, limit)
+    polling = Polling(fleets[1], SAMPLED, limit)
     until_s = 50.0 * limit
     rounds.run(until_s)
     polling.run(until_s)

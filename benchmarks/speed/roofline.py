@@ -88,4 +88,4 @@ def state_bytes() -> float:
     )
     rows = env.batch.floats.shape[1] + env.batch.whole.shape[1]
     env.close()
-    return 2.0 * BYTES * rows
+    return float(2 * BYTES * rows)

@@ -135,7 +135,8 @@ def without_leakage(rounds: int, n_periods: int) -> dict[str, Any]:
         start_c=np.full(len(net.rate_hz), 25.0),
     )
     truth_c = exact_linear(inputs)
-    ways = {"exact": partial(exact_linear, inputs), **state_space_ways(inputs)}
+    ways: dict[str, Course] = {"exact": partial(exact_linear, inputs)}
+    ways |= state_space_ways(inputs)
     contest = _contest(ways, truth_c, rounds, 1e-6)
     short = _contest({"solve_ivp": partial(by_solve_ivp, inputs, few)}, truth_c[:few], 3, 0.03)
     slower = {name: median_ratio(contest, name, "exact") for name in ways if name != "exact"}
@@ -194,16 +195,25 @@ def state_space(inputs: Inputs) -> tuple[Array, Array]:
 def by_solve_ivp(inputs: Inputs, n_periods: int) -> Array:
     """LSODA with its Jacobian, started anew whenever the inputs change."""
     a, b = state_space(inputs)
+    jacobian = partial(_constant, a)
     temps_c, found = inputs.start_c, []
     for power_w in inputs.powers_w[:n_periods]:
         push = b @ np.append(power_w, inputs.ambient_c)
+        slope = partial(_slope, a, push)
         done = solve_ivp(
-            lambda _, x, push=push: a @ x + push, (0.0, inputs.period_s), temps_c, "LSODA",
-            rtol=1e-4, atol=1e-4, jac=lambda *_: a,
-        )  # fmt: skip
+            slope, (0.0, inputs.period_s), temps_c, "LSODA", rtol=1e-4, atol=1e-4, jac=jacobian
+        )
         temps_c = done.y[:, -1]
         found.append(temps_c)
     return np.array(found)
+
+
+def _slope(a: Array, push: Array, _: float, temps_c: Array) -> Array:
+    return np.asarray(a @ temps_c + push)
+
+
+def _constant(a: Array, _time_s: float, _temps_c: Array) -> Array:
+    return a
 
 
 def _contest(
