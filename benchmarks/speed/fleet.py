@@ -1,6 +1,7 @@
 """A thousand boards in federated rounds, against a simpy process per board that polls."""
 
 from collections.abc import Generator
+from functools import cache
 from math import inf
 from statistics import median
 from typing import Any, final
@@ -33,14 +34,19 @@ def clients(names: tuple[str, ...] = BOARDS) -> list[Client]:
     ]
 
 
+@cache
+def job_of(steps: int) -> ForwardJob:
+    """So many zero-order steps of five forward passes on eight samples."""
+    return ForwardJob(network=load_network("mobilenet-v2"), batch=8, passes=5, steps=float(steps))
+
+
 def tasks_of(number: int, sampled: int) -> list[Task]:
     """What the server asks in a round: so many clients, 10 to 30 zero-order steps each."""
     rng = np.random.default_rng([SEED, number])
-    network = load_network("mobilenet-v2")
     return [
         Task(
             client=int(client),
-            job=ForwardJob(network=network, batch=8, passes=5, steps=float(steps)),
+            job=job_of(int(steps)),
             download_bytes=DOWN_BYTES,
             upload_bytes=UP_BYTES,
         )

@@ -55,6 +55,11 @@ class Fleet:
         self.seed = seed
         self.rounds = 0
         self.clock = simpy.Environment()
+        links = [client.link for client in self.clients]
+        self._latency_s = np.array([link.latency_s for link in links])
+        self._down_bytes_per_s = np.array([link.down_bytes_per_s for link in links])
+        self._up_bytes_per_s = np.array([link.up_bytes_per_s for link in links])
+        self._loss = np.array([client.loss for client in self.clients])
         by_board: dict[int, list[int]] = {}
         for i, client in enumerate(self.clients):
             by_board.setdefault(id(client.board), []).append(i)
@@ -123,25 +128,24 @@ class Fleet:
 
     def _price(self, tasks: Sequence[Task], places: Rows, deadline_s: float) -> Round:
         """Time, energy and heat of every task of a round."""
-        k, start_ns = len(tasks), self.now_ns
         clients = np.array([task.client for task in tasks], np.int64)
-        links = [self.clients[c].link for c in clients.tolist()]
-        latency_s = np.array([link.latency_s for link in links])
+        latency_s = self._latency_s[clients]
         down_bytes = np.array([task.download_bytes for task in tasks])
         up_bytes = np.array([task.upload_bytes for task in tasks])
         download_s = transfer_ends_s(
             np.where(down_bytes > 0, latency_s, 0.0), down_bytes,
-            np.array([link.down_bytes_per_s for link in links]), self.network.down_bytes_per_s,
+            self._down_bytes_per_s[clients], self.network.down_bytes_per_s,
         )  # fmt: skip
+        start_ns = self.now_ns
         end_ns = start_ns + round(deadline_s * 1e9)
         begin_ns = np.minimum(start_ns + np.rint(download_s * 1e9).astype(np.int64), end_ns)
         worked = self._work(tasks, places, begin_ns, end_ns)
-        sent_s = np.full(k, np.inf)
         done = worked.code >= 0
         begin_up_s = _seconds(worked.stop_ns - start_ns) + np.where(up_bytes > 0, latency_s, 0.0)
+        sent_s = np.full(len(tasks), np.inf)
         sent_s[done] = transfer_ends_s(
             begin_up_s[done], up_bytes[done],
-            np.array([link.up_bytes_per_s for link in links])[done], self.network.up_bytes_per_s,
+            self._up_bytes_per_s[clients[done]], self.network.up_bytes_per_s,
         )  # fmt: skip
         status = np.where(sent_s <= deadline_s, DONE, LATE)
         status[(status == DONE) & self._lost(clients)] = LOST
@@ -186,7 +190,7 @@ class Fleet:
     def _lost(self, clients: Rows) -> NDArray[np.bool_]:
         """Whose answer does not arrive in this round; a client's luck does not depend on others."""
         luck = np.random.default_rng([self.seed, 2, self.rounds]).random(len(self.clients))
-        return luck[clients] < np.array([self.clients[c].loss for c in clients.tolist()])
+        return np.asarray(luck[clients] < self._loss[clients])
 
     def settle(self) -> None:
         """Bring every board to the present; boards of a round that still runs are ahead of it."""

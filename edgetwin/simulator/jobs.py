@@ -48,10 +48,11 @@ class DemandTable:
     def find(self, job: Job) -> tuple[int, int]:
         """Where the job's demand lies: (first row, number of rows)."""
         key = _row_key(job)
-        if key not in self._found:
-            self._found[key] = self._append(demand(self.board, job))
+        found = self._found.get(key)
+        if found is None:
+            found = self._found[key] = self._append(demand(self.board, job))
             self._kept.append(job)  # its identity is a key: it must not be freed
-        return self._found[key]
+        return found
 
     def known_rows(self) -> list[int]:
         """The first row of every job seen so far."""
