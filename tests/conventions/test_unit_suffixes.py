@@ -13,6 +13,7 @@ _INTEGER_CLOCK = "the kernel counts whole nanoseconds: no loop waits for a float
 ALLOWED = {
     ("edgetwin/kernel*", "*_ns"): _INTEGER_CLOCK,
     ("edgetwin/simulator*", "*_ns"): _INTEGER_CLOCK,
+    ("edgetwin/fleet/*", "*_ns"): _INTEGER_CLOCK,
     ("hw_models/lowering.py", "*_ns"): _INTEGER_CLOCK,
     ("edgetwin/envs/*", "*_ns"): _INTEGER_CLOCK,
 }
