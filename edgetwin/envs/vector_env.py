@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from edgetwin.envs.board_env import BoardEnv
 from edgetwin.envs.info import LazyInfo
 from edgetwin.envs.seeds import SeedStreams
-from edgetwin.envs.vector_info import blank, batch_entries
+from edgetwin.envs.vector_info import batch_entries, blank
 from edgetwin.scenario import Scenario, load_scenario
 from edgetwin.simulator.batch import BatchSimulator, Sample
 from hw_models.board import Board
@@ -50,7 +50,9 @@ class BoardVectorEnv(VectorEnv[Observations, Any, NDArray[Any]], ABC):
         **single: Any,
     ) -> None:
         self.num_envs = num_envs
-        self._most_steps = np.iinfo(np.int64).max if max_episode_steps is None else max_episode_steps
+        self._most_steps = (
+            np.iinfo(np.int64).max if max_episode_steps is None else max_episode_steps
+        )
         mode = AutoresetMode(autoreset_mode)
         if mode is AutoresetMode.DISABLED:
             raise ValueError("autoreset_mode is 'Disabled'; give 'NextStep' or 'SameStep'.")
@@ -99,7 +101,10 @@ class BoardVectorEnv(VectorEnv[Observations, Any, NDArray[Any]], ABC):
         """Fill observations, readings, rewards and what is over of the boards in seen."""
 
     def reset(
-        self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
+        self,
+        *,
+        seed: int | Sequence[int | None] | None = None,
+        options: dict[str, Any] | None = None,
     ) -> tuple[Observations, dict[str, Any]]:
         """Start episodes: all, or those of options["reset_mask"] (num_envs,) of bool.
 
@@ -119,7 +124,9 @@ class BoardVectorEnv(VectorEnv[Observations, Any, NDArray[Any]], ABC):
                 self._streams.start(int(i), seeds[i])
         self._start(mask, given)
         info = LazyInfo()
-        info._entries = self._entries if mask.all() else batch_entries(self.one, self.num_envs, mask)
+        info._entries = (
+            self._entries if mask.all() else batch_entries(self.one, self.num_envs, mask)
+        )
         info._block = self.batch.readings.copy()
         return self._obs.copy(), info
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgetwin.envs.board_env import BoardEnv
-from edgetwin.envs.observe import (
+from edgetwin.kernel.batch_read import (
     CAP_W,
     ENERGY_J,
     FAN,
@@ -23,9 +23,7 @@ from edgetwin.envs.observe import (
 Read = Callable[[NDArray[np.float64]], Any]
 
 
-def batch_entries(
-    one: BoardEnv, n: int, mask: NDArray[np.bool_] | None = None
-) -> dict[str, Read]:
+def batch_entries(one: BoardEnv, n: int, mask: NDArray[np.bool_] | None = None) -> dict[str, Read]:
     """How each key of `infos` is read from readings (n, columns), and its mask `_key`.
 
     A sensor that says nothing reads NaN, no cap is infinite; what the board lacks is None.

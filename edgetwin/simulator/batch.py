@@ -238,9 +238,14 @@ class BatchSimulator:
         n = len(self.lowered.nodes)
         at = self.at["modes"]
         modes = self.floats[:, at : at + n].transpose(0, 2, 1).reshape(-1, n)[: self.n_boards]
-        block = np.array([self._block(i) for i in range(self.n_boards)])
-        back = self.records["from_modes"][block, self.get("fan"), :n, :n]
-        return np.einsum("bij,bj->bi", back, modes.astype(np.float64))
+        fan, found_c = self.get("fan"), np.zeros((self.n_boards, n))
+        size = self.groups_per_board * LANES
+        for k, record in enumerate(self.records):
+            block = np.arange(k * size, min((k + 1) * size, self.n_boards))
+            for level in np.unique(fan[block]):
+                which = block[fan[block] == level]
+                found_c[which] = modes[which] @ record["from_modes"][level, :n, :n].T
+        return found_c
 
     @property
     def temps_c(self) -> Array:
