@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
@@ -28,8 +28,9 @@ class BoardVectorEnv(VectorEnv[Observations, Any, NDArray[Any]], ABC):
 
     Subclasses are final and say which scalar environment they stand for, how actions reach the
     boards and what is seen. Beside the arguments of the scalar environment: autoreset_mode
-    ("NextStep" or "SameStep"), randomize (None, or a function (board, rng) -> board: a board drawn
-    per block of 32 at `reset(seed=...)`), scenarios (one per environment), dtype and threads as in
+    ("NextStep" or "SameStep"), randomize (None, "posterior" or a function (board, rng) -> board: a
+    board drawn per block of 32 at `reset(seed=...)`), scenarios (one per environment), dtype and
+    threads as in
     `BatchSimulator`.
     """
 
@@ -44,7 +45,7 @@ class BoardVectorEnv(VectorEnv[Observations, Any, NDArray[Any]], ABC):
         scenario: str | Path | Scenario | None = None,
         scenarios: Sequence[str | Path | Scenario] | None = None,
         autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
-        randomize: Sample | None = None,
+        randomize: Sample | Literal["posterior"] | None = None,
         dtype: type[np.float64] | type[np.float32] = np.float64,
         threads: int = 1,
         **single: Any,
@@ -57,7 +58,9 @@ class BoardVectorEnv(VectorEnv[Observations, Any, NDArray[Any]], ABC):
         if mode is AutoresetMode.DISABLED:
             raise ValueError("autoreset_mode is 'Disabled'; give 'NextStep' or 'SameStep'.")
         self._is_same_step = mode is AutoresetMode.SAME_STEP
-        self.one = self.single(board=board, scenario=scenario, **single)
+        how: Any = "posterior" if randomize == "posterior" else None
+        self.one = self.single(board=board, scenario=scenario, randomize=how, **single)
+        sample = Board.sample if how else randomize
         self.metadata = {**self.one.metadata, "autoreset_mode": mode, "render_modes": []}
         self.single_observation_space = self.one.observation_space
         self.single_action_space = self.one.action_space
@@ -69,7 +72,7 @@ class BoardVectorEnv(VectorEnv[Observations, Any, NDArray[Any]], ABC):
                 raise ValueError(f"{len(scenarios)} scenarios for {num_envs} boards; give equally.")
             self._scenarios = [load_scenario(s) for s in scenarios]
         self.batch = BatchSimulator(
-            self.one.board, num_envs, sample=randomize, dtype=dtype, threads=threads
+            self.one.board, num_envs, sample=sample, dtype=dtype, threads=threads
         )
         self._is_random = randomize is not None
         self._streams = SeedStreams(num_envs)

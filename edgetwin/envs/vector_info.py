@@ -45,9 +45,13 @@ def batch_entries(one: BoardEnv, n: int, mask: NDArray[np.bool_] | None = None) 
 
         return read
 
-    calibration: dict[str, Any] = {}
-    for key, value in (("id", board.name), ("grade", board.grade), ("in_envelope", None)):
-        calibration[key], calibration[f"_{key}"] = np.full(n, value, object), told
+    def calibration(block: NDArray[np.float64]) -> dict[str, Any]:
+        about = [one.info_entries["calibration"](row) for row in block]
+        found: dict[str, Any] = {}
+        for key in about[0]:
+            found[key], found[f"_{key}"] = np.array([a[key] for a in about], object), told.copy()
+        return found
+
     found: dict[str, Read] = {
         "t_s": column(T_S),
         "temps_c": named(low.zones, HEAD),
@@ -62,7 +66,7 @@ def batch_entries(one: BoardEnv, n: int, mask: NDArray[np.bool_] | None = None) 
         one.reward_names[0]: column(REWARD_A),
         one.reward_names[1]: column(REWARD_B),
         "backend": lambda block: np.full(n, "sim", object),
-        "calibration": lambda block: dict(calibration),
+        "calibration": calibration,
     }
     masks: dict[str, Read] = {f"_{key}": lambda block: told.copy() for key in found}
     return found | masks
