@@ -58,9 +58,9 @@ class BoardVectorEnv(VectorEnv[Observations, Any, NDArray[Any]], ABC):
         if mode is AutoresetMode.DISABLED:
             raise ValueError("autoreset_mode is 'Disabled'; give 'NextStep' or 'SameStep'.")
         self._is_same_step = mode is AutoresetMode.SAME_STEP
+        sample: Sample | None = Board.sample if randomize == "posterior" else randomize
         how: Any = "posterior" if randomize == "posterior" else None
         self.one = self.single(board=board, scenario=scenario, randomize=how, **single)
-        sample = Board.sample if how else randomize
         self.metadata = {**self.one.metadata, "autoreset_mode": mode, "render_modes": []}
         self.single_observation_space = self.one.observation_space
         self.single_action_space = self.one.action_space
@@ -122,9 +122,9 @@ class BoardVectorEnv(VectorEnv[Observations, Any, NDArray[Any]], ABC):
         super().reset(seed=seed if isinstance(seed, int) else None)
         if self._is_random and seeds[0] is not None and mask.all():
             self.batch.draw_boards(seeds[0])
-        for i in np.flatnonzero(mask):
+        for i in np.flatnonzero(mask).tolist():
             if seeds[i] is not None:
-                self._streams.start(int(i), seeds[i])
+                self._streams.start(i, seeds[i])
         self._start(mask, given)
         info = LazyInfo()
         info._entries = (
@@ -149,7 +149,7 @@ class BoardVectorEnv(VectorEnv[Observations, Any, NDArray[Any]], ABC):
         seeds = np.zeros(self.num_envs, np.int64)
         for i in which:
             seeds[i] = self._streams.draw(int(i))
-        self.batch.reset(which=which, seeds=seeds, scenario=episodes)
+        self.batch.reset(which=which, seeds=seeds.tolist(), scenario=episodes)
         for i in which:
             self._end_ns[i] = round(episodes[i].duration_s * 1e9)
             self._begin(int(i), episodes[i])

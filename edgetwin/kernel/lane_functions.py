@@ -158,9 +158,9 @@ def _lane_numbers(_: Any) -> Any:
 
 
 @intrinsic
-def _two_to(_: Any, power: Any) -> Any:
-    """2^power for lanes of floats that hold whole numbers in the range of normal exponents."""
-    kind = power.kind
+def _two_to(_: Any, exponent: Any) -> Any:
+    """2^exponent for lanes of floats that hold whole numbers in the range of normal exponents."""
+    kind = exponent.kind
     size, bias, mantissa = (64, 1023, 52) if kind == "f8" else (32, 127, 23)
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
@@ -170,7 +170,7 @@ def _two_to(_: Any, power: Any) -> Any:
         n = builder.shl(n, ir.Constant(whole, [mantissa] * LANES))
         return builder.bitcast(n, vector_type(kind))
 
-    return power(power), generate
+    return exponent(exponent), generate
 
 
 def _function(name: str) -> Any:
