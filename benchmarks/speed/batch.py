@@ -13,7 +13,8 @@ from benchmarks.frame.side_by_side import Contest, median_ratio, side_by_side, t
 from benchmarks.speed.boards import CARTPOLE, Crowd, nearby
 from edgetwin.kernel.batch_heat import pass_time
 from edgetwin.kernel.batch_work import WORK_ROWS
-from edgetwin.kernel.lanes import LANES, floats, load
+from edgetwin.kernel.lane_functions import floats, load
+from edgetwin.kernel.lanes import LANES
 from edgetwin.simulator import BatchSimulator
 from hw_models import load_board
 from hw_models.compiled import free

@@ -62,7 +62,7 @@ class Crowd:
         self.steps += len(self.actions)
 
     def checked(self, *, moves: bool = True) -> dict[str, float]:
-        """What was done; RuntimeError unless time passed, joules flowed and jobs moved and ended."""
+        """What was done; RuntimeError unless time passed, joules flowed and jobs moved."""
         batch = self.env.batch
         found = {
             "simulated_s": float(batch.get("t_ns").mean() * 1e-9),

@@ -59,7 +59,7 @@ class BoardEnv(gym.Env[Observation, Any], ABC):
         self.sim = Simulator(self.board, scenario=self.scenario)
         self._record = self.sim.lowered.record
         how = self.board.sampled_how if randomize else None
-        self._entries = entries(self.sim, self.reward_names, backend, how)
+        self.info_entries = entries(self.sim, self.reward_names, backend, how)
         self._block = np.zeros(block_size(self.sim))
         self._build()
 
@@ -102,7 +102,7 @@ class BoardEnv(gym.Env[Observation, Any], ABC):
         self._begin()
         self._look()
         info = LazyInfo()
-        info._entries = self._entries
+        info._entries = self.info_entries
         info._block = self._block.copy()
         return self._obs.copy(), info
 
@@ -114,7 +114,7 @@ class BoardEnv(gym.Env[Observation, Any], ABC):
         self._now_ns = end_ns = self._now_ns + self._step_ns
         reward = self._act_and_run(action, end_ns)
         info = LazyInfo()
-        info._entries = self._entries
+        info._entries = self.info_entries
         info._block = self._block.copy()
         return self._obs.copy(), reward, self._over, end_ns >= self._end_ns, info
 

@@ -6,15 +6,9 @@ import numpy as np
 from gymnasium import spaces
 
 from edgetwin.envs.board_env import BoardEnv
-from edgetwin.envs.observe import (
-    OVER_CAP,
-    REWARD_A,
-    REWARD_B,
-    fill_block,
-    hottest_c,
-    mark_step,
-)
+from edgetwin.envs.observe import fill_block, hottest_c, mark_step
 from edgetwin.kernel import request_level
+from edgetwin.kernel.batch_read import OVER_CAP, REWARD_A, REWARD_B
 from edgetwin.scenario import Scenario
 from edgetwin.simulator.jobs import change_batch
 from edgetwin.tasks import TASKS, Task

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from edgetwin.envs.board_env import BoardEnv
 from edgetwin.envs.info import LazyInfo
 from edgetwin.envs.seeds import SeedStreams
-from edgetwin.envs.vector_info import blank, batch_entries
+from edgetwin.envs.vector_info import batch_entries, blank
 from edgetwin.scenario import Scenario, load_scenario
 from edgetwin.simulator.batch import BatchSimulator, Sample
 from hw_models.board import Board
@@ -28,8 +28,9 @@ class BoardVectorEnv(VectorEnv[Observations, Any, NDArray[Any]], ABC):
 
     Subclasses are final and say which scalar environment they stand for, how actions reach the
     boards and what is seen. Beside the arguments of the scalar environment: autoreset_mode
-    ("NextStep" or "SameStep"), randomize (None, or a function (board, rng) -> board: a board drawn
-    per block of 32 at `reset(seed=...)`), scenarios (one per environment), dtype and threads as in
+    ("NextStep" or "SameStep"), randomize (None, "posterior" or a function (board, rng) -> board: a
+    board drawn per block of 32 at `reset(seed=...)`), scenarios (one per environment), dtype and
+    threads as in
     `BatchSimulator`.
     """
 
@@ -44,18 +45,22 @@ class BoardVectorEnv(VectorEnv[Observations, Any, NDArray[Any]], ABC):
         scenario: str | Path | Scenario | None = None,
         scenarios: Sequence[str | Path | Scenario] | None = None,
         autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
-        randomize: Sample | None = None,
+        randomize: Sample | Literal["posterior"] | None = None,
         dtype: type[np.float64] | type[np.float32] = np.float64,
         threads: int = 1,
         **single: Any,
     ) -> None:
         self.num_envs = num_envs
-        self._most_steps = np.iinfo(np.int64).max if max_episode_steps is None else max_episode_steps
+        self._most_steps = (
+            np.iinfo(np.int64).max if max_episode_steps is None else max_episode_steps
+        )
         mode = AutoresetMode(autoreset_mode)
         if mode is AutoresetMode.DISABLED:
             raise ValueError("autoreset_mode is 'Disabled'; give 'NextStep' or 'SameStep'.")
         self._is_same_step = mode is AutoresetMode.SAME_STEP
-        self.one = self.single(board=board, scenario=scenario, **single)
+        sample: Sample | None = Board.sample if randomize == "posterior" else randomize
+        how: Any = "posterior" if randomize == "posterior" else None
+        self.one = self.single(board=board, scenario=scenario, randomize=how, **single)
         self.metadata = {**self.one.metadata, "autoreset_mode": mode, "render_modes": []}
         self.single_observation_space = self.one.observation_space
         self.single_action_space = self.one.action_space
@@ -67,7 +72,7 @@ class BoardVectorEnv(VectorEnv[Observations, Any, NDArray[Any]], ABC):
                 raise ValueError(f"{len(scenarios)} scenarios for {num_envs} boards; give equally.")
             self._scenarios = [load_scenario(s) for s in scenarios]
         self.batch = BatchSimulator(
-            self.one.board, num_envs, sample=randomize, dtype=dtype, threads=threads
+            self.one.board, num_envs, sample=sample, dtype=dtype, threads=threads
         )
         self._is_random = randomize is not None
         self._streams = SeedStreams(num_envs)
@@ -99,7 +104,10 @@ class BoardVectorEnv(VectorEnv[Observations, Any, NDArray[Any]], ABC):
         """Fill observations, readings, rewards and what is over of the boards in seen."""
 
     def reset(
-        self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
+        self,
+        *,
+        seed: int | Sequence[int | None] | None = None,
+        options: dict[str, Any] | None = None,
     ) -> tuple[Observations, dict[str, Any]]:
         """Start episodes: all, or those of options["reset_mask"] (num_envs,) of bool.
 
@@ -114,12 +122,14 @@ class BoardVectorEnv(VectorEnv[Observations, Any, NDArray[Any]], ABC):
         super().reset(seed=seed if isinstance(seed, int) else None)
         if self._is_random and seeds[0] is not None and mask.all():
             self.batch.draw_boards(seeds[0])
-        for i in np.flatnonzero(mask):
+        for i in np.flatnonzero(mask).tolist():
             if seeds[i] is not None:
-                self._streams.start(int(i), seeds[i])
+                self._streams.start(i, seeds[i])
         self._start(mask, given)
         info = LazyInfo()
-        info._entries = self._entries if mask.all() else batch_entries(self.one, self.num_envs, mask)
+        info._entries = (
+            self._entries if mask.all() else batch_entries(self.one, self.num_envs, mask)
+        )
         info._block = self.batch.readings.copy()
         return self._obs.copy(), info
 
@@ -139,7 +149,7 @@ class BoardVectorEnv(VectorEnv[Observations, Any, NDArray[Any]], ABC):
         seeds = np.zeros(self.num_envs, np.int64)
         for i in which:
             seeds[i] = self._streams.draw(int(i))
-        self.batch.reset(which=which, seeds=seeds, scenario=episodes)
+        self.batch.reset(which=which, seeds=seeds.tolist(), scenario=episodes)
         for i in which:
             self._end_ns[i] = round(episodes[i].duration_s * 1e9)
             self._begin(int(i), episodes[i])

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgetwin.envs.board_env import BoardEnv
-from edgetwin.envs.observe import (
+from edgetwin.kernel.batch_read import (
     CAP_W,
     ENERGY_J,
     FAN,
@@ -23,9 +23,7 @@ from edgetwin.envs.observe import (
 Read = Callable[[NDArray[np.float64]], Any]
 
 
-def batch_entries(
-    one: BoardEnv, n: int, mask: NDArray[np.bool_] | None = None
-) -> dict[str, Read]:
+def batch_entries(one: BoardEnv, n: int, mask: NDArray[np.bool_] | None = None) -> dict[str, Read]:
     """How each key of `infos` is read from readings (n, columns), and its mask `_key`.
 
     A sensor that says nothing reads NaN, no cap is infinite; what the board lacks is None.
@@ -47,9 +45,13 @@ def batch_entries(
 
         return read
 
-    calibration: dict[str, Any] = {}
-    for key, value in (("id", board.name), ("grade", board.grade), ("in_envelope", None)):
-        calibration[key], calibration[f"_{key}"] = np.full(n, value, object), told
+    def calibration(block: NDArray[np.float64]) -> dict[str, Any]:
+        about = [one.info_entries["calibration"](row) for row in block]
+        found: dict[str, Any] = {}
+        for key in about[0]:
+            found[key], found[f"_{key}"] = np.array([a[key] for a in about], object), told.copy()
+        return found
+
     found: dict[str, Read] = {
         "t_s": column(T_S),
         "temps_c": named(low.zones, HEAD),
@@ -64,7 +66,7 @@ def batch_entries(
         one.reward_names[0]: column(REWARD_A),
         one.reward_names[1]: column(REWARD_B),
         "backend": lambda block: np.full(n, "sim", object),
-        "calibration": lambda block: dict(calibration),
+        "calibration": calibration,
     }
     masks: dict[str, Read] = {f"_{key}": lambda block: told.copy() for key in found}
     return found | masks

@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgetwin.envs.board_env import BoardEnv
-from edgetwin.envs.observe import QOS, REWARD_A, REWARD_B
 from edgetwin.envs.thermal import (
     PER_SLOT,
     QOS_WEIGHT,
@@ -19,9 +18,10 @@ from edgetwin.envs.thermal import (
 from edgetwin.envs.vector_env import BoardVectorEnv, Truths
 from edgetwin.kernel.batch_control import request_lanes
 from edgetwin.kernel.batch_orders import is_over, mark_group, migrate_board
-from edgetwin.kernel.batch_read import hottest_lanes, read_group
+from edgetwin.kernel.batch_read import QOS, REWARD_A, REWARD_B, hottest_lanes, read_group
 from edgetwin.kernel.control import USERSPACE
-from edgetwin.kernel.lanes import LANES, bits, load, pick, store, where
+from edgetwin.kernel.lane_functions import bits, load, pick, store, unowned, where
+from edgetwin.kernel.lanes import LANES
 from edgetwin.scenario import Scenario
 from hw_models.compiled import free, jit
 from hw_models.lowering import GOVERNORS
@@ -72,6 +72,7 @@ def begin_steps(
     actions (n_boards, 1 or 1 + clusters) are in their space.
     """
     a = at[0]
+    f, n = unowned(f), unowned(n)
     for g in range(len(f)):
         b = boards[g // per_board]
         cores = core_count(b)
@@ -112,6 +113,7 @@ def look_all(
 ) -> None:  # fmt: skip
     """Fill observations, readings, rewards and what is over, one row per board that is seen."""
     a = at[0]
+    f, n = unowned(f), unowned(n)
     columns = np.zeros((readings.shape[1], LANES))
     seen_now = np.zeros((obs.shape[1], LANES))
     for g in range(len(f)):
@@ -131,9 +133,7 @@ def look_all(
 
 
 @jit
-def _see(
-    f: Any, n: Any, at: Any, b: Any, cores: int, slots: int, obs: Any, columns: Any
-) -> None:
+def _see(f: Any, n: Any, at: Any, b: Any, cores: int, slots: int, obs: Any, columns: Any) -> None:
     """Observations (numbers, LANES) of a group and both terms of its reward; see `look`."""
     hot_c = hottest_lanes(f, at, b)
     store(columns, REWARD_A, (hot_c - REFERENCE_C) * (-1.0 / TEMP_SCALE_K))

@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgetwin.envs.board_env import BoardEnv
-from edgetwin.envs.observe import OVER_CAP, REWARD_A, REWARD_B
 from edgetwin.envs.training import (
     CAP_WEIGHT,
     POWER_LIMIT_W,
@@ -19,8 +18,9 @@ from edgetwin.envs.training import (
 from edgetwin.envs.vector_env import BoardVectorEnv, Truths
 from edgetwin.kernel.batch_control import request_lanes
 from edgetwin.kernel.batch_orders import change_batch_board, is_over, mark_group
-from edgetwin.kernel.batch_read import hottest_lanes, read_group
-from edgetwin.kernel.lanes import LANES, load, store
+from edgetwin.kernel.batch_read import OVER_CAP, REWARD_A, REWARD_B, hottest_lanes, read_group
+from edgetwin.kernel.lane_functions import load, store, unowned
+from edgetwin.kernel.lanes import LANES
 from edgetwin.scenario import Scenario
 from edgetwin.simulator.batch_plan import places
 from hw_models.compiled import free, jit
@@ -98,6 +98,7 @@ def begin_training(
     batch size; batch (n_boards,): the one that runs.
     """
     a = at[0]
+    f, n = unowned(f), unowned(n)
     for g in range(len(f)):
         b = boards[g // per_board]
         mark_group(f[g], n[g], a)
@@ -133,10 +134,12 @@ def training_slot(n: Any, lane: int, at: Any, firsts: Any) -> int:
 @free
 def look_training(
     f: Any, n: Any, at: Any, boards: Any, per_board: int, gpu: int, domain: int, firsts: Any,
-    batch: Any, progress: Any, seen_ns: Any, obs: Any, readings: Any, rewards: Any, over: Any, seen: Any,
+    batch: Any, progress: Any, seen_ns: Any, obs: Any, readings: Any, rewards: Any, over: Any,
+    seen: Any,
 ) -> None:  # fmt: skip
     """Fill observations, readings, rewards and what is over, one row per board that is seen."""
     a = at[0]
+    f, n = unowned(f), unowned(n)
     columns = np.zeros((readings.shape[1], LANES))
     hot_c = np.zeros((1, LANES))
     for g in range(len(f)):

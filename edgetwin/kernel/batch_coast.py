@@ -8,14 +8,14 @@ from edgetwin.kernel.batch_account import account_lanes
 from edgetwin.kernel.batch_heat import pass_time, true_zone_lanes
 from edgetwin.kernel.batch_sensors import multiples, sample_lanes
 from edgetwin.kernel.batch_work import KEPT
-from edgetwin.kernel.lanes import bits, floats, load, pick, put, store, where, whole
+from edgetwin.kernel.lane_functions import bits, floats, load, pick, put, store, where, whole
 from edgetwin.kernel.loop import ROUGH, SMOOTH, TRIP_MARGIN_K
 from hw_models.compiled import jit
 from hw_models.lowering import FAN, NODES, PARTS, STRIDES, THROTTLE
 
 _STRIDES = np.array(STRIDES)
 _PUSH, _INTEGRAL, _LEAK = KEPT + NODES, KEPT + 2 * NODES, KEPT + 3 * NODES
-_ENERGY = _LEAK + PARTS
+_DRAWN = _LEAK + PARTS
 
 
 @jit
@@ -74,7 +74,7 @@ def _keep(f: Any, at: Any, b: Any, w: Any) -> None:
         store(w, _INTEGRAL + i, load(f, at.modes_integral + i))
     for p in range(b.parts):
         store(w, _LEAK + p, load(f, at.leak_w + p))
-        store(w, _ENERGY + p, load(f, at.energy_j + p))
+        store(w, _DRAWN + p, load(f, at.energy_j + p))
 
 
 @jit
@@ -88,7 +88,7 @@ def _take_back(f: Any, at: Any, b: Any, w: Any, mask: Any) -> None:
         put(f, at.modes_integral + i, mask, load(w, _INTEGRAL + i))
     for p in range(b.parts):
         put(f, at.leak_w + p, mask, load(w, _LEAK + p))
-        put(f, at.energy_j + p, mask, load(w, _ENERGY + p))
+        put(f, at.energy_j + p, mask, load(w, _DRAWN + p))
 
 
 @jit

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from edgetwin.kernel.batch_work import CHANGE, DECAY, PHI1, PHI2, SEEN
-from edgetwin.kernel.lanes import bits, floats, load, nearest, put, store, two_to, where
+from edgetwin.kernel.lane_functions import bits, floats, load, nearest, put, store, two_to, where
 from hw_models.compiled import inline, jit
 from hw_models.power import leakage_shape
 
@@ -118,9 +118,7 @@ def heat_step_lanes(f: Any, at: Any, b: Any, fan: int, w: Any, dt_s: Any, mask: 
     half_s = 0.5 * dt_s
     step_j = floats(0.0, f)
     for j in range(m):
-        shape = leakage_shape(
-            load(w, CHANGE + j), law[0], law[1], law[2], law[3], law[4], law[5]
-        )
+        shape = leakage_shape(load(w, CHANGE + j), law[0], law[1], law[2], law[3], law[4], law[5])
         grown_w = load(f, at.gain_w + j) * shape
         leak_w = load(f, at.leak_w + j)
         used_j = load(f, at.power_w + j) * dt_s + (leak_w + grown_w) * half_s
@@ -172,9 +170,7 @@ def heat_inputs_lanes(f: Any, n: Any, at: Any, b: Any, w: Any, mask: Any) -> Non
             continue
         parts_from_modes(b.see[level], f, at.modes, b.nodes, b.parts, w, SEEN)
         for j in range(b.parts):
-            shape = leakage_shape(
-                load(w, SEEN + j), law[0], law[1], law[2], law[3], law[4], law[5]
-            )
+            shape = leakage_shape(load(w, SEEN + j), law[0], law[1], law[2], law[3], law[4], law[5])
             leak_w = load(f, at.gain_w + j) * shape
             put(f, at.leak_w + j, here, leak_w)
             store(w, CHANGE + j, load(f, at.power_w + j) + leak_w)

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-
 from edgetwin.kernel.batch_heat import heat_inputs_lanes
+from edgetwin.kernel.batch_power import powers_lanes
 from edgetwin.kernel.batch_work import (
     CLOCK_HZ,
     CLOCK_V,
@@ -17,8 +17,7 @@ from edgetwin.kernel.batch_work import (
     ON_UNIT,
     RUNS_ON,
 )
-from edgetwin.kernel.lanes import (
-    LANES,
+from edgetwin.kernel.lane_functions import (
     bits,
     floats,
     load,
@@ -30,6 +29,7 @@ from edgetwin.kernel.lanes import (
     where,
     whole,
 )
+from edgetwin.kernel.lanes import LANES
 from edgetwin.kernel.state import NEVER
 from hw_models.compiled import jit
 from hw_models.performance import (
@@ -45,13 +45,10 @@ from hw_models.performance import (
     both_s,
     contention,
 )
-from hw_models.power import switching_w
 
 
 @jit
-def refresh_lanes(
-    f: Any, n: Any, at: Any, b: Any, table: Any, w: Any, v: Any, mask: Any
-) -> None:
+def refresh_lanes(f: Any, n: Any, at: Any, b: Any, table: Any, w: Any, v: Any, mask: Any) -> None:
     """Recompute every input of the physics of the boards in mask."""
     put(n, at.dirty, mask, 0)
     put(n, at.calm, mask, min(load(n, at.calm), 0))
@@ -62,7 +59,7 @@ def refresh_lanes(
     is_host_used = _alone(n, at, b, table, w, v, slots)
     _rates(f, n, at, b, table, w, v, slots, mask)
     _usage(f, n, at, b, w, v, slots, is_host_used, mask)
-    _powers(f, n, at, b, w, mask)
+    powers_lanes(f, n, at, b, w, mask)
     heat_inputs_lanes(f, n, at, b, w, mask)
     _next_events(f, n, at, slots, mask)
 
@@ -141,7 +138,7 @@ def _alone(n: Any, at: Any, b: Any, table: Any, w: Any, v: Any, slots: int) -> b
 
 @jit
 def _on_accelerator(b: Any, flat: Any, base: Any, u: Any, kind: Any, compute_s: Any, w: Any) -> Any:
-    """Roofline time and launch time per unit of work where jobs use memory and host; see `_times`."""
+    """Roofline time and launch time per unit of work where jobs use memory and host."""
     roof = compute_s
     if b.memory_domain >= 0:
         cycles = pick(flat, base + MEMORY)
@@ -236,59 +233,6 @@ def _usage(
 
 
 @jit
-def _powers(f: Any, n: Any, at: Any, b: Any, w: Any, mask: Any) -> None:
-    """Switching power and leakage gain of every part, and what peaks add; see `part_powers`."""
-    traffic = load(f, at.traffic)
-    for d in range(b.domains):
-        if b.shared_part[d] >= 0:
-            most = floats(0.0, w)
-            if d == b.memory_domain:
-                most = min(traffic / (load(w, CLOCK_HZ + d) * b.bytes_per_cycle), 1.0)
-            else:
-                for u in range(b.units):
-                    if b.unit_domain[u] == d:
-                        most = max(most, load(f, at.busy + u))
-            put(f, at.activity + b.shared_part[d], mask, most)
-    on = load(n, at.off) == 0
-    for p in range(b.parts):
-        d = b.part_domain[p]
-        power_w = floats(b.constant_w[p], w)
-        gain_w = floats(b.leak_w[p], w)
-        if d >= 0:
-            volt_v = load(w, CLOCK_V + d)
-            active = load(f, at.activity + p)
-            power_w = switching_w(
-                b.active_f[p], b.idle_f[p], active, volt_v, load(w, CLOCK_HZ + d)
-            )
-            gain_w = b.leak_w[p] * load(w, LEAK_SHARE + d)
-        drawn = on
-        if p < b.units:
-            drawn = on & (load(n, at.online + p) != 0)
-        if p == b.memory_part:
-            power_w = power_w + traffic * b.energy_per_byte_j
-        if p == b.fan_part:
-            power_w = floats(pick(b.fan_w, load(n, at.fan)), w)
-        put(f, at.power_w + p, mask, where(drawn, power_w, 0.0))
-        put(f, at.gain_w + p, mask, where(drawn, gain_w, 0.0))
-    put(f, at.peak_extra_w, mask, _peaks_w(f, n, at, b, w))
-
-
-@jit
-def _peaks_w(f: Any, n: Any, at: Any, b: Any, w: Any) -> Any:
-    """What the peaks of accelerators draw above the mean."""
-    extra_w = floats(0.0, w)
-    for u in range(b.units):
-        if b.unit_host[u] >= 0:
-            d = b.unit_domain[u]
-            more = load(f, at.peak_activity + u) - load(f, at.activity + u)
-            more = where(load(n, at.online + u) != 0, max(more, 0.0), 0.0)
-            extra_w += switching_w(
-                b.active_f[u], 0.0, more, load(w, CLOCK_V + d), load(w, CLOCK_HZ + d)
-            )
-    return extra_w
-
-
-@jit
 def _next_events(f: Any, n: Any, at: Any, slots: int, mask: Any) -> None:
     """When each job ends, changes phase or resumes, in closed form."""
     t_ns = load(n, at.t_ns)
@@ -306,5 +250,3 @@ def _next_events(f: Any, n: Any, at: Any, slots: int, mask: Any) -> None:
         event_ns = where(soon, t_ns + max(wait_ns, 1), NEVER)
         put(n, at.job_event_ns + j, mask, where(held, hold_ns, event_ns))
         put(n, at.job_ends + j, mask & moves, where(left <= phase_left, 1, 0))
-
-

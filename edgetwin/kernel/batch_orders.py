@@ -5,7 +5,7 @@ f (float_rows, LANES) and n (whole_rows, LANES) are the board's group, lane its 
 
 from typing import Any
 
-from edgetwin.kernel.lanes import load, store
+from edgetwin.kernel.lane_functions import load, store
 from hw_models.compiled import jit
 
 
@@ -52,7 +52,7 @@ def is_over(n: Any, lane: int, at: Any) -> bool:
         return True
     if not n[at.until_done, lane] or n[at.to_come, lane] > 0 or n[at.waiting, lane] > 0:
         return False
+    running = 0
     for j in range(n[at.slots, lane]):
-        if n[at.job_serial + j, lane] > 0:
-            return False
-    return True
+        running += n[at.job_serial + j, lane] > 0
+    return running == 0

@@ -4,12 +4,18 @@ from typing import Any
 
 import numpy as np
 
-from edgetwin.kernel.lanes import LANES, floats, load, pick, store, where
-from hw_models.compiled import free, jit
+from edgetwin.kernel.lane_functions import floats, load, pick, store, unowned, where
+from edgetwin.kernel.lanes import LANES
+from hw_models.compiled import free, inline, jit
 
 # Fixed head of a row; after it temperatures, rails and clocks in board order.
 T_S, ENERGY_J, THROTTLED, CAP_W, OVER_CAP, QOS, REWARD_A, REWARD_B, FAN, DROPPED, HEAD = range(11)
 
+
+@inline
+def is_nan(value: Any) -> Any:
+    """True where lanes of floats hold no number."""
+    return ~(value == value)  # noqa: PLR0124  as NaN is no number, it is not even itself
 
 
 @free
@@ -18,6 +24,7 @@ def read_groups(
 ) -> None:
     """Fill the rows of `readings` of the boards of groups first to last - 1."""
     columns = np.zeros((readings.shape[1], LANES))
+    f, n = unowned(f), unowned(n)
     for g in range(first, last):
         read_group(f[g], n[g], at[0], boards[g // per_board], columns)
         for lane in range(min(LANES, len(readings) - g * LANES)):
@@ -43,16 +50,16 @@ def read_group(f: Any, n: Any, at: Any, b: Any, columns: Any) -> None:
     store(columns, THROTTLED, load(n, at.throttled))
     store(columns, CAP_W, load(f, at.cap_w))
     store(columns, FAN, load(n, at.fan))
-    is_dropped = step_s != step_s
+    is_dropped = step_s < 0.0
     k = HEAD
     for z in range(b.zones):
         value = load(f, at.zone_c + z)
-        is_dropped = is_dropped | (value != value)
+        is_dropped = is_dropped | is_nan(value)
         store(columns, k, value)
         k += 1
     for r in range(b.rails):
         value = load(f, at.rail_w + r)
-        is_dropped = is_dropped | (value != value)
+        is_dropped = is_dropped | is_nan(value)
         store(columns, k, value)
         k += 1
     store(columns, DROPPED, where(is_dropped, 1.0, 0.0))

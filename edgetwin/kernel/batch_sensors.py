@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from edgetwin.kernel.batch_heat import true_zone_lanes
-from edgetwin.kernel.lanes import (
+from edgetwin.kernel.lane_functions import (
     bits,
     cosine,
     even_random,

@@ -158,7 +158,9 @@ def put_back(
 
 
 @jit
-def copy_rows(rows: Any, jobs: Any, slots: int, of: Any, lanes: Any, small: Any, back: bool) -> None:
+def copy_rows(
+    rows: Any, jobs: Any, slots: int, of: Any, lanes: Any, small: Any, back: bool
+) -> None:
     """Copy boards into a small block (rows, LANES), or back: those at lanes (k, 2), group and lane.
 
     rows: which rows of `of` (groups, rows, LANES); jobs: first rows of fields of jobs, of which the

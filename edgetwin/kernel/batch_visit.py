@@ -1,9 +1,9 @@
 """What happens to a board now and then: it is taken out of its group and given to scalar code.
 
-A visit is the tuple (at, board, table, float_words, whole_words, state, real, word, plans, order,
-home): the records of layout and board (1,), the demand rows; the words of the scalar state that
-rows hold, a scalar state and itself as floats and whole numbers; the plans of all boards; units
-by demand row, fastest first (rows, UNITS), -1 for none; and which board is in each lane.
+A visit is a tuple of arrays, AT to WHO: the records of layout and board (1,), the demand rows; the
+words of the scalar state that rows hold, a scalar state and itself as floats and whole numbers; the
+plans of all boards; units by demand row, fastest first (rows, UNITS), -1 for none; and which board
+is in each lane.
 """
 
 from typing import Any
@@ -15,14 +15,19 @@ from edgetwin.kernel.state import NEVER, SLOTS
 from hw_models.compiled import jit
 from hw_models.limits import fan_by_trips
 
+AT, BOARD, TABLE, FLOAT_WORDS, WHOLE_WORDS, STATE, REAL, WORD, PLANS, ORDER, WHO = range(11)
 ARRIVAL, DEPARTURE, AMBIENT, CAP, CLOCK_FAULT, TRIP_FAULT, ZONE_FAULT, RAIL_FAULT = range(8)
-TO_COME, WAITING, RUNNING, ENDED = range(4)
+WAITING, RUNNING, ENDED = range(1, 4)
 
 
 @jit
 def turn_fan(f: Any, n: Any, lane: int, b: Any, visit: Any) -> None:
     """The fan goes to the level that trips, or somebody, want."""
-    _, _, _, float_words, whole_words, state, real, word, _, _, _ = visit
+    float_words = visit[FLOAT_WORDS]
+    whole_words = visit[WHOLE_WORDS]
+    state = visit[STATE]
+    real = visit[REAL]
+    word = visit[WORD]
     take_out(f, n, lane, float_words, whole_words, real, word)
     s = state[0]
     wanted = fan_by_trips(b, s.seen_c, s.fan) if s.fan_manual < 0 else s.fan_manual
@@ -33,7 +38,11 @@ def turn_fan(f: Any, n: Any, lane: int, b: Any, visit: Any) -> None:
 @jit
 def end_jobs(f: Any, n: Any, lane: int, visit: Any) -> None:
     """Jobs that have completed leave their slots; those that wait take them."""
-    at, board, table, float_words, whole_words, state, real, word, plans, order, who = visit
+    float_words = visit[FLOAT_WORDS]
+    whole_words = visit[WHOLE_WORDS]
+    state = visit[STATE]
+    real = visit[REAL]
+    word = visit[WORD]
     take_out(f, n, lane, float_words, whole_words, real, word)
     s = state[0]
     for j in range(s.slots):
@@ -45,7 +54,10 @@ def end_jobs(f: Any, n: Any, lane: int, visit: Any) -> None:
 @jit
 def _end(n: Any, lane: int, slot: int, visit: Any) -> None:
     """Free the slot of a job of the board that is taken out, and start the next that waits."""
-    at, board, table, float_words, whole_words, state, real, word, plans, order, who = visit
+    at = visit[AT]
+    state = visit[STATE]
+    plans = visit[PLANS]
+    who = visit[WHO]
     a = at[0]
     entry = n[a.job_entry + slot, lane]
     plans[who[lane], entry].status = ENDED
@@ -62,7 +74,12 @@ def _end(n: Any, lane: int, slot: int, visit: Any) -> None:
 @jit
 def _start(n: Any, lane: int, e: int, visit: Any) -> None:
     """Put the job of an entry of the plan into the first free slot of the board taken out."""
-    at, board, table, float_words, whole_words, state, real, word, plans, order, who = visit
+    at = visit[AT]
+    table = visit[TABLE]
+    state = visit[STATE]
+    plans = visit[PLANS]
+    order = visit[ORDER]
+    who = visit[WHO]
     entry = plans[who[lane], e]
     s = state[0]
     slot = 0
@@ -100,7 +117,14 @@ def _least_loaded(s: Any, order: Any) -> int:
 @jit
 def happen(f: Any, n: Any, lane: int, visit: Any) -> None:
     """Carry out everything of the board's plan that is due now."""
-    at, board, table, float_words, whole_words, state, real, word, plans, order, who = visit
+    at = visit[AT]
+    float_words = visit[FLOAT_WORDS]
+    whole_words = visit[WHOLE_WORDS]
+    state = visit[STATE]
+    real = visit[REAL]
+    word = visit[WORD]
+    plans = visit[PLANS]
+    who = visit[WHO]
     a = at[0]
     take_out(f, n, lane, float_words, whole_words, real, word)
     e = n[a.event_next, lane]
@@ -123,7 +147,10 @@ def happen(f: Any, n: Any, lane: int, visit: Any) -> None:
 @jit
 def _arrive(n: Any, lane: int, e: int, visit: Any) -> None:
     """A job comes; it waits when every slot is taken."""
-    at, board, table, float_words, whole_words, state, real, word, plans, order, who = visit
+    at = visit[AT]
+    state = visit[STATE]
+    plans = visit[PLANS]
+    who = visit[WHO]
     n[at[0].to_come, lane] -= 1
     is_full = True
     for j in range(SLOTS):
@@ -139,7 +166,10 @@ def _arrive(n: Any, lane: int, e: int, visit: Any) -> None:
 @jit
 def _depart(n: Any, lane: int, e: int, visit: Any) -> None:
     """A job is stopped unless it has ended by itself."""
-    at, board, table, float_words, whole_words, state, real, word, plans, order, who = visit
+    at = visit[AT]
+    state = visit[STATE]
+    plans = visit[PLANS]
+    who = visit[WHO]
     a = at[0]
     if plans[who[lane], e].status == WAITING:
         plans[who[lane], e].status = ENDED
@@ -155,7 +185,8 @@ def _depart(n: Any, lane: int, e: int, visit: Any) -> None:
 @jit
 def _change(entry: Any, visit: Any) -> None:
     """The surroundings of the board that is taken out change: ambient, cap, a fault or its end."""
-    at, board, table, float_words, whole_words, state, real, word, plans, order, who = visit
+    board = visit[BOARD]
+    state = visit[STATE]
     s = state[0]
     if entry.kind == AMBIENT:
         set_ambient(state, board, entry.value)
@@ -174,5 +205,3 @@ def _change(entry: Any, visit: Any) -> None:
     else:
         s.rail_fault[entry.where] = how
     unsettle(state, board)
-
-

@@ -24,4 +24,3 @@ WORK_ROWS = KEPT + 3 * NODES + 2 * PARTS
 # Whole numbers: the unit of every job that runs, -1 for one that does not.
 RUNS_ON = 0
 WHOLE_ROWS = RUNS_ON + SLOTS
-

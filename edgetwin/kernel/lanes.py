@@ -1,8 +1,8 @@
 """Numbers of LANES boards side by side, as one value of compiled code (explicit SIMD).
 
-A row of a batch's state holds one number of LANES neighbouring boards. `load` makes it one value on
-which the operators and the equations of hw_models work as on a float; `where` takes the place of
-`if`. There are lanes of floats (float64 or float32, as the array), of int64 and of truth.
+A row of a batch's state holds one number of LANES neighbouring boards. Here is the value that it
+becomes: operators, min, max, abs and with them the equations of hw_models work on it as on a float.
+There are lanes of floats (float64 or float32), of int64 and of truth. lane_functions.py has more.
 """
 
 import operator
@@ -12,13 +12,12 @@ from typing import Any, final
 from llvmlite import ir
 from numba.core import types
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
-from numba.extending import intrinsic, lower_builtin, models, register_model
-from numba.np.arrayobj import make_array
+from numba.extending import lower_builtin, models, register_model
 
 LANES = 8
-# The same freedom as `jit` gives: sums may be reordered and fused, NaN and infinity keep their meaning.
+# The same freedom as `jit` gives: sums may be reordered, NaN and infinity keep their meaning.
 _FAST = ("reassoc", "contract", "arcp", "nsz")
-_BITS = {"f8": 64, "f4": 32, "i8": 64, "b1": 1}
+BITS = {"f8": 64, "f4": 32, "i8": 64, "b1": 1}
 
 
 @final
@@ -30,7 +29,7 @@ class Lanes(types.Type):
         super().__init__(name=f"Lanes({kind})")
 
 
-KINDS = {kind: Lanes(kind) for kind in _BITS}
+KINDS = {kind: Lanes(kind) for kind in BITS}
 TRUTH, WHOLE = KINDS["b1"], KINDS["i8"]
 _ELEMENT = {
     "f8": ir.DoubleType(), "f4": ir.FloatType(), "i8": ir.IntType(64), "b1": ir.IntType(1),
@@ -38,17 +37,18 @@ _ELEMENT = {
 _SCALAR = {"f8": types.float64, "f4": types.float32, "i8": types.int64, "b1": types.boolean}
 
 
-def _vector(kind: str) -> Any:
+def vector_type(kind: str) -> Any:
+    """The LLVM type of lanes of a kind."""
     return ir.VectorType(_ELEMENT[kind], LANES)
 
 
 @register_model(Lanes)
 class _Model(models.PrimitiveModel):
     def __init__(self, manager: Any, lanes: Lanes) -> None:
-        super().__init__(manager, lanes, _vector(lanes.kind))
+        super().__init__(manager, lanes, vector_type(lanes.kind))
 
 
-def _kind_of(*arguments: Any) -> str | None:
+def kind_of(*arguments: Any) -> str | None:
     """The kind that arguments of an operation share: floats win, and the narrow ones most."""
     kinds = [a.kind for a in arguments if isinstance(a, Lanes)]
     if not kinds:
@@ -61,22 +61,22 @@ def _kind_of(*arguments: Any) -> str | None:
     return kinds[0]
 
 
-def _spread(context: Any, builder: Any, value: Any, given: Any, kind: str) -> Any:
+def spread(context: Any, builder: Any, value: Any, given: Any, kind: str) -> Any:
     """A value as lanes of a kind: a scalar goes to every lane, whole numbers become floats."""
     if isinstance(given, Lanes):
         if given.kind == kind:
             return value
         if kind[0] == "f" and given.kind == "i8":
-            return builder.sitofp(value, _vector(kind))
+            return builder.sitofp(value, vector_type(kind))
         if (given.kind, kind) == ("f8", "f4"):
-            return builder.fptrunc(value, _vector(kind))
+            return builder.fptrunc(value, vector_type(kind))
         if (given.kind, kind) == ("f4", "f8"):
-            return builder.fpext(value, _vector(kind))
+            return builder.fpext(value, vector_type(kind))
         if (given.kind, kind) == ("b1", "i8"):
-            return builder.zext(value, _vector(kind))
+            return builder.zext(value, vector_type(kind))
         raise TypeError(f"lanes of {given.kind} are no lanes of {kind}")
     one = context.cast(builder, value, given, _SCALAR[kind])
-    empty = ir.Constant(_vector(kind), ir.Undefined)
+    empty = ir.Constant(vector_type(kind), ir.Undefined)
     first = builder.insert_element(empty, one, ir.Constant(ir.IntType(32), 0))
     mask = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
     return builder.shuffle_vector(first, empty, mask)
@@ -93,13 +93,13 @@ def _binary(op: Callable[..., Any], emit: Callable[..., Any], *, truth: bool = F
         def generic(self, args: Any, kws: Any) -> Any:
             if len(args) != 2 or kws:
                 return None
-            kind = _kind_of(*args)
+            kind = kind_of(*args)
             return kind and signature(TRUTH if truth else KINDS[kind], *args)
 
     def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        kind = _kind_of(*sig.args)
+        kind = kind_of(*sig.args)
         assert kind is not None
-        values = [_spread(context, builder, v, t, kind) for v, t in zip(args, sig.args, strict=True)]
+        values = [spread(context, builder, v, t, kind) for v, t in zip(args, sig.args, strict=True)]
         return emit(builder, kind, *values)
 
     for pair in _PAIRS:
@@ -138,9 +138,9 @@ def _bitwise(name: str) -> Callable[..., Any]:
 
 
 def _power(builder: Any, kind: str, a: Any, b: Any) -> Any:
-    name = f"llvm.pow.v{LANES}f{_BITS[kind]}"
+    name = f"llvm.pow.v{LANES}f{BITS[kind]}"
     made = builder.module.globals.get(name) or ir.Function(
-        builder.module, ir.FunctionType(_vector(kind), [_vector(kind)] * 2), name
+        builder.module, ir.FunctionType(vector_type(kind), [vector_type(kind)] * 2), name
     )
     return builder.call(made, [a, b])
 
@@ -182,7 +182,7 @@ def _invert(context: Any, builder: Any, sig: Any, args: Any) -> Any:
 @infer_global(operator.neg)
 class _Negate(AbstractTemplate):
     def generic(self, args: Any, kws: Any) -> Any:
-        return signature(args[0], args[0]) if _kind_of(*args) in ("f8", "f4") else None
+        return signature(args[0], args[0]) if kind_of(*args) in ("f8", "f4") else None
 
 
 @lower_builtin(operator.neg, Lanes)
@@ -193,232 +193,18 @@ def _negate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
 @infer_global(abs)
 class _Absolute(AbstractTemplate):
     def generic(self, args: Any, kws: Any) -> Any:
-        return signature(args[0], args[0]) if _kind_of(*args) in ("f8", "f4") else None
+        return signature(args[0], args[0]) if kind_of(*args) in ("f8", "f4") else None
 
 
 @lower_builtin(abs, Lanes)
 def _absolute(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-    return _called(builder, "fabs", sig.args[0].kind, args)
+    return called(builder, "fabs", sig.args[0].kind, args)
 
 
-def _called(builder: Any, name: str, kind: str, args: Any) -> Any:
+def called(builder: Any, name: str, kind: str, args: Any) -> Any:
     """One of LLVM's own functions of floats, on lanes."""
-    full = f"llvm.{name}.v{LANES}f{_BITS[kind]}"
+    full = f"llvm.{name}.v{LANES}f{BITS[kind]}"
     made = builder.module.globals.get(full) or ir.Function(
-        builder.module, ir.FunctionType(_vector(kind), [_vector(kind)] * len(args)), full
+        builder.module, ir.FunctionType(vector_type(kind), [vector_type(kind)] * len(args)), full
     )
     return builder.call(made, args)
-
-
-def _kind_of_array(array: Any) -> str:
-    return {types.float64: "f8", types.float32: "f4", types.int64: "i8"}[array.dtype]
-
-
-def _row(context: Any, builder: Any, array_type: Any, array: Any, row: Any, row_type: Any) -> Any:
-    """The address of a row of an array (rows, LANES), as that of a vector."""
-    data = make_array(array_type)(context, builder, array).data
-    at = builder.mul(
-        context.cast(builder, row, row_type, types.intp), ir.Constant(ir.IntType(64), LANES)
-    )
-    place = builder.gep(data, [at])
-    return builder.bitcast(place, _vector(_kind_of_array(array_type)).as_pointer())
-
-
-@intrinsic
-def _load(_: Any, array: Any, row: Any) -> Any:
-    kind = _kind_of_array(array)
-
-    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        place = _row(context, builder, array, args[0], args[1], row)
-        return builder.load(place, align=8)
-
-    return KINDS[kind](array, row), generate
-
-
-@intrinsic
-def _store(_: Any, array: Any, row: Any, value: Any) -> Any:
-    kind = _kind_of_array(array)
-
-    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        place = _row(context, builder, array, args[0], args[1], row)
-        builder.store(_spread(context, builder, args[2], value, kind), place, align=8)
-        return context.get_dummy_value()
-
-    return types.none(array, row, value), generate
-
-
-@intrinsic
-def _put(_: Any, array: Any, row: Any, mask: Any, value: Any) -> Any:
-    kind = _kind_of_array(array)
-
-    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        place = _row(context, builder, array, args[0], args[1], row)
-        new = _spread(context, builder, args[3], value, kind)
-        old = builder.load(place, align=8)
-        builder.store(builder.select(args[2], new, old), place, align=8)
-        return context.get_dummy_value()
-
-    return types.none(array, row, mask, value), generate
-
-
-@intrinsic
-def _where(_: Any, mask: Any, yes: Any, no: Any) -> Any:
-    kind = _kind_of(yes, no)
-    if kind is None:
-        kind = "f8" if isinstance(yes, types.Float) or isinstance(no, types.Float) else "i8"
-
-    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        made = [
-            _spread(context, builder, v, t, kind)
-            for v, t in zip(args[1:], sig.args[1:], strict=True)
-        ]
-        return builder.select(args[0], *made)
-
-    return KINDS[kind](mask, yes, no), generate
-
-
-@intrinsic
-def _bits(_: Any, mask: Any) -> Any:
-    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        packed = builder.bitcast(args[0], ir.IntType(LANES))
-        return builder.zext(packed, ir.IntType(64))
-
-    return types.int64(mask), generate
-
-
-@intrinsic
-def _pick(_: Any, array: Any, index: Any) -> Any:
-    """array[index] of every lane, from an array of one dimension."""
-    kind = _kind_of_array(array)
-
-    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        made = make_array(array)(context, builder, args[0])
-        found = ir.Constant(_vector(kind), ir.Undefined)
-        for lane in range(LANES):
-            at = ir.Constant(ir.IntType(32), lane)
-            place = builder.gep(made.data, [builder.extract_element(args[1], at)])
-            found = builder.insert_element(found, builder.load(place), at)
-        return found
-
-    return KINDS[kind](array, index), generate
-
-
-@intrinsic
-def _pick_row(_: Any, array: Any, rows: Any) -> Any:
-    """The number of every lane from a row of its own, of an array (rows, LANES)."""
-    kind = _kind_of_array(array)
-
-    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        made = make_array(array)(context, builder, args[0])
-        steps = ir.Constant(_vector("i8"), [LANES] * LANES)
-        index = builder.add(
-            builder.mul(args[1], steps), ir.Constant(_vector("i8"), list(range(LANES)))
-        )
-        found = ir.Constant(_vector(kind), ir.Undefined)
-        for lane in range(LANES):
-            at = ir.Constant(ir.IntType(32), lane)
-            place = builder.gep(made.data, [builder.extract_element(index, at)])
-            found = builder.insert_element(found, builder.load(place), at)
-        return found
-
-    return KINDS[kind](array, rows), generate
-
-
-@intrinsic
-def _floats(_: Any, value: Any, like: Any) -> Any:
-    """Whole numbers or a scalar as lanes of floats of the kind of `like`, lanes or an array."""
-    kind = like.kind if isinstance(like, Lanes) else _kind_of_array(like)
-
-    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        return _spread(context, builder, args[0], value, kind)
-
-    return KINDS[kind](value, like), generate
-
-
-@intrinsic
-def _whole(_: Any, value: Any) -> Any:
-    """Floats without their fraction, or a scalar in every lane, as lanes of int64."""
-
-    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        if isinstance(value, Lanes) and value.kind[0] == "f":
-            return builder.fptosi(args[0], _vector("i8"))
-        return _spread(context, builder, args[0], value, "i8")
-
-    return WHOLE(value), generate
-
-
-@intrinsic
-def _lane_numbers(_: Any) -> Any:
-    """0, 1, 2 ... as lanes of int64."""
-
-    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        return ir.Constant(_vector("i8"), list(range(LANES)))
-
-    return WHOLE(), generate
-
-
-@intrinsic
-def _two_to(_: Any, power: Any) -> Any:
-    """2^power for lanes of floats that hold whole numbers in the range of normal exponents."""
-    kind = power.kind
-    size, bias, mantissa = (64, 1023, 52) if kind == "f8" else (32, 127, 23)
-
-    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        whole = ir.VectorType(ir.IntType(size), LANES)
-        n = builder.fptosi(args[0], whole)
-        n = builder.add(n, ir.Constant(whole, [bias] * LANES))
-        n = builder.shl(n, ir.Constant(whole, [mantissa] * LANES))
-        return builder.bitcast(n, _vector(kind))
-
-    return power(power), generate
-
-
-def _function(name: str) -> Any:
-    """One of LLVM's functions of one float, on lanes."""
-
-    @intrinsic
-    def made(_: Any, value: Any) -> Any:
-        def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-            return _called(builder, name, value.kind, args)
-
-        return value(value), generate
-
-    return made
-
-
-@intrinsic
-def _mantissa_hash(_: Any, key: Any, counter: Any) -> Any:
-    """splitmix64 of key and counter (lanes of int64), as lanes of float64 in [0, 1)."""
-
-    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        def all_lanes(value: int) -> Any:
-            return ir.Constant(_vector("i8"), [value] * LANES)
-
-        x = builder.add(args[1], all_lanes(1))
-        x = builder.add(args[0], builder.mul(x, all_lanes(0x9E3779B97F4A7C15)))
-        for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-            x = builder.mul(builder.xor(x, builder.lshr(x, all_lanes(shift))), all_lanes(factor))
-        x = builder.lshr(builder.xor(x, builder.lshr(x, all_lanes(31))), all_lanes(11))
-        made = builder.sitofp(x, _vector("f8"))
-        return builder.fmul(made, ir.Constant(_vector("f8"), [1.0 / 2**53] * LANES))
-
-    return KINDS["f8"](key, counter), generate
-
-
-load: Any = _load
-store: Any = _store
-put: Any = _put
-where: Any = _where
-bits: Any = _bits
-pick: Any = _pick
-pick_row: Any = _pick_row
-floats: Any = _floats
-whole: Any = _whole
-lane_numbers: Any = _lane_numbers
-two_to: Any = _two_to
-even_random: Any = _mantissa_hash
-nearest: Any = _function("rint")
-upwards: Any = _function("ceil")
-root: Any = _function("sqrt")
-logarithm: Any = _function("log")
-cosine: Any = _function("cos")

@@ -96,5 +96,9 @@ def node_temps_of(batch: "BatchSimulator") -> NDArray[np.float64]:
         return np.asarray(batch.gpu.nodes_c().cpu().numpy(), np.float64)
     n, at = len(batch.lowered.nodes), batch.at["modes"]
     modes = batch.floats[:, at : at + n].transpose(0, 2, 1).reshape(-1, n)[: batch.n_boards]
-    back = batch.records["from_modes"][blocks_of(batch), batch.get("fan"), :n, :n]
-    return np.asarray(np.einsum("bij,bj->bi", back, modes.astype(np.float64)))
+    fan, block, found_c = batch.get("fan"), blocks_of(batch), np.zeros((batch.n_boards, n))
+    for k, record in enumerate(batch.records):
+        for level in np.unique(fan[block == k]):
+            which = (block == k) & (fan == level)
+            found_c[which] = modes[which] @ record["from_modes"][level, :n, :n].T
+    return found_c

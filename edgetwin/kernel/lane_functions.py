@@ -1,0 +1,241 @@
+"""Functions of lanes: rows to lanes and back, `where` for `if`, tables by board, mathematics."""
+
+from typing import Any
+
+from llvmlite import ir
+from numba.core import types
+from numba.extending import intrinsic
+from numba.np.arrayobj import make_array
+
+from edgetwin.kernel.lanes import KINDS, LANES, WHOLE, Lanes, called, kind_of, spread, vector_type
+
+
+def _kind_of_array(array: Any) -> str:
+    return {types.float64: "f8", types.float32: "f4", types.int64: "i8"}[array.dtype]
+
+
+def _row(context: Any, builder: Any, array_type: Any, array: Any, row: Any, row_type: Any) -> Any:
+    """The address of a row of an array (rows, LANES), as that of a vector."""
+    data = make_array(array_type)(context, builder, array).data
+    at = builder.mul(
+        context.cast(builder, row, row_type, types.intp), ir.Constant(ir.IntType(64), LANES)
+    )
+    place = builder.gep(data, [at])
+    return builder.bitcast(place, vector_type(_kind_of_array(array_type)).as_pointer())
+
+
+@intrinsic
+def _load(_: Any, array: Any, row: Any) -> Any:
+    kind = _kind_of_array(array)
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        place = _row(context, builder, array, args[0], args[1], row)
+        return builder.load(place, align=8)
+
+    return KINDS[kind](array, row), generate
+
+
+@intrinsic
+def _store(_: Any, array: Any, row: Any, value: Any) -> Any:
+    kind = _kind_of_array(array)
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        place = _row(context, builder, array, args[0], args[1], row)
+        builder.store(spread(context, builder, args[2], value, kind), place, align=8)
+        return context.get_dummy_value()
+
+    return types.none(array, row, value), generate
+
+
+@intrinsic
+def _put(_: Any, array: Any, row: Any, mask: Any, value: Any) -> Any:
+    kind = _kind_of_array(array)
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        place = _row(context, builder, array, args[0], args[1], row)
+        new = spread(context, builder, args[3], value, kind)
+        old = builder.load(place, align=8)
+        builder.store(builder.select(args[2], new, old), place, align=8)
+        return context.get_dummy_value()
+
+    return types.none(array, row, mask, value), generate
+
+
+@intrinsic
+def _where(_: Any, mask: Any, yes: Any, no: Any) -> Any:
+    kind = kind_of(yes, no)
+    if kind is None:
+        kind = "f8" if isinstance(yes, types.Float) or isinstance(no, types.Float) else "i8"
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        made = [
+            spread(context, builder, v, t, kind)
+            for v, t in zip(args[1:], sig.args[1:], strict=True)
+        ]
+        return builder.select(args[0], *made)
+
+    return KINDS[kind](mask, yes, no), generate
+
+
+@intrinsic
+def _bits(_: Any, mask: Any) -> Any:
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        packed = builder.bitcast(args[0], ir.IntType(LANES))
+        return builder.zext(packed, ir.IntType(64))
+
+    return types.int64(mask), generate
+
+
+@intrinsic
+def _pick(_: Any, array: Any, index: Any) -> Any:
+    """array[index] of every lane, from an array of one dimension."""
+    kind = _kind_of_array(array)
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        made = make_array(array)(context, builder, args[0])
+        found = ir.Constant(vector_type(kind), ir.Undefined)
+        for lane in range(LANES):
+            at = ir.Constant(ir.IntType(32), lane)
+            place = builder.gep(made.data, [builder.extract_element(args[1], at)])
+            found = builder.insert_element(found, builder.load(place), at)
+        return found
+
+    return KINDS[kind](array, index), generate
+
+
+@intrinsic
+def _pick_row(_: Any, array: Any, rows: Any) -> Any:
+    """The number of every lane from a row of its own, of an array (rows, LANES)."""
+    kind = _kind_of_array(array)
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        made = make_array(array)(context, builder, args[0])
+        steps = ir.Constant(vector_type("i8"), [LANES] * LANES)
+        index = builder.add(
+            builder.mul(args[1], steps), ir.Constant(vector_type("i8"), list(range(LANES)))
+        )
+        found = ir.Constant(vector_type(kind), ir.Undefined)
+        for lane in range(LANES):
+            at = ir.Constant(ir.IntType(32), lane)
+            place = builder.gep(made.data, [builder.extract_element(index, at)])
+            found = builder.insert_element(found, builder.load(place), at)
+        return found
+
+    return KINDS[kind](array, rows), generate
+
+
+@intrinsic
+def _floats(_: Any, value: Any, like: Any) -> Any:
+    """Whole numbers or a scalar as lanes of floats of the kind of `like`, lanes or an array."""
+    kind = like.kind if isinstance(like, Lanes) else _kind_of_array(like)
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return spread(context, builder, args[0], value, kind)
+
+    return KINDS[kind](value, like), generate
+
+
+@intrinsic
+def _whole(_: Any, value: Any) -> Any:
+    """Floats without their fraction, or a scalar in every lane, as lanes of int64."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        if isinstance(value, Lanes) and value.kind[0] == "f":
+            return builder.fptosi(args[0], vector_type("i8"))
+        return spread(context, builder, args[0], value, "i8")
+
+    return WHOLE(value), generate
+
+
+@intrinsic
+def _lane_numbers(_: Any) -> Any:
+    """0, 1, 2 ... as lanes of int64."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return ir.Constant(vector_type("i8"), list(range(LANES)))
+
+    return WHOLE(), generate
+
+
+@intrinsic
+def _two_to(_: Any, exponent: Any) -> Any:
+    """2^exponent for lanes of floats that hold whole numbers in the range of normal exponents."""
+    kind = exponent.kind
+    size, bias, mantissa = (64, 1023, 52) if kind == "f8" else (32, 127, 23)
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        whole = ir.VectorType(ir.IntType(size), LANES)
+        n = builder.fptosi(args[0], whole)
+        n = builder.add(n, ir.Constant(whole, [bias] * LANES))
+        n = builder.shl(n, ir.Constant(whole, [mantissa] * LANES))
+        return builder.bitcast(n, vector_type(kind))
+
+    return exponent(exponent), generate
+
+
+def _function(name: str) -> Any:
+    """One of LLVM's functions of one float, on lanes."""
+
+    @intrinsic
+    def made(_: Any, value: Any) -> Any:
+        def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            return called(builder, name, value.kind, args)
+
+        return value(value), generate
+
+    return made
+
+
+@intrinsic
+def _mantissa_hash(_: Any, key: Any, counter: Any) -> Any:
+    """splitmix64 of key and counter (lanes of int64), as lanes of float64 in [0, 1)."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        def all_lanes(value: int) -> Any:
+            return ir.Constant(vector_type("i8"), [value] * LANES)
+
+        x = builder.add(args[1], all_lanes(1))
+        x = builder.add(args[0], builder.mul(x, all_lanes(0x9E3779B97F4A7C15)))
+        for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+            x = builder.mul(builder.xor(x, builder.lshr(x, all_lanes(shift))), all_lanes(factor))
+        x = builder.lshr(builder.xor(x, builder.lshr(x, all_lanes(31))), all_lanes(11))
+        made = builder.sitofp(x, vector_type("f8"))
+        return builder.fmul(made, ir.Constant(vector_type("f8"), [1.0 / 2**53] * LANES))
+
+    return KINDS["f8"](key, counter), generate
+
+
+@intrinsic
+def _unowned(_: Any, array: Any) -> Any:
+    """The same array without its owner: slices of it are not counted, which costs more than a row.
+
+    Who calls must keep the array: it must be an argument of the calling function.
+    """
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        made = make_array(array)(context, builder, args[0])
+        made.meminfo = ir.Constant(made.meminfo.type, None)
+        made.parent = ir.Constant(made.parent.type, None)
+        return made._getvalue()
+
+    return array(array), generate
+
+
+load: Any = _load
+store: Any = _store
+put: Any = _put
+where: Any = _where
+bits: Any = _bits
+pick: Any = _pick
+pick_row: Any = _pick_row
+unowned: Any = _unowned
+floats: Any = _floats
+whole: Any = _whole
+lane_numbers: Any = _lane_numbers
+two_to: Any = _two_to
+even_random: Any = _mantissa_hash
+nearest: Any = _function("rint")
+upwards: Any = _function("ceil")
+root: Any = _function("sqrt")
+logarithm: Any = _function("log")
+cosine: Any = _function("cos")
