@@ -37,6 +37,7 @@ MORE = {
     "simpy_events": ("simpy loop against polling processes", _late("events", "measure")),
     "scaling": ("over boards, nodes and cores", _late("scaling", "measure")),
     "roofline": ("a board step against what the machine sustains", _late("roofline", "measure")),
+    "gpu": ("the batch in torch on a GPU against one core", _late("gpu", "measure")),
 }
 
 STUDY = Study(name="speed", rows=ROWS, more=MORE, draw=write_speed_page)
