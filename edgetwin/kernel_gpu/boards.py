@@ -38,8 +38,9 @@ ALIKE = (
     "memory_part", "fan_part", "input_rail", "period_ns", "poll_ticks", "zone_ticks",
     "rail_ticks", "trip_zone", "trip_kind", "trip_fan", "trip_domain",
 )  # fmt: skip
-# Thermal factors that are kept for whole control periods; here they are computed for each step.
-KEPT_FACTORS = ("decay", "phi1", "phi2")
+# Thermal factors that are kept for whole control periods: here they are computed for each step;
+# and what only the replay of a log needs.
+NOT_HELD = ("decay", "phi1", "phi2", "unstalled_bytes_per_cycle")
 
 
 @final

@@ -12,7 +12,7 @@ from numpy.typing import NDArray  # noqa: E402
 from tiny_board import application, number, program, tiny_board, training, trip  # noqa: E402
 
 from edgetwin.kernel.state import STATE_DTYPE  # noqa: E402
-from edgetwin.kernel_gpu.boards import ALIKE, HEAT, KEPT_FACTORS, OWN  # noqa: E402
+from edgetwin.kernel_gpu.boards import ALIKE, HEAT, NOT_HELD, OWN  # noqa: E402
 from edgetwin.kernel_gpu.fields import COUNTERS, FIELDS, LEFT_OUT  # noqa: E402
 from hw_models.board import Board, load_board  # noqa: E402
 from hw_models.jobs import Job  # noqa: E402
@@ -215,7 +215,7 @@ def test_every_field_of_the_records_has_its_place() -> None:
     """A field that the kernel gains must be carried here too, or be left out on purpose."""
     held = [name for names in FIELDS.values() for name in names]
     assert sorted([*held, *LEFT_OUT]) == sorted(STATE_DTYPE.names or ())
-    assert sorted([*OWN, *HEAT, *ALIKE, *KEPT_FACTORS]) == sorted(BOARD_DTYPE.names or ())
+    assert sorted([*OWN, *HEAT, *ALIKE, *NOT_HELD]) == sorted(BOARD_DTYPE.names or ())
 
 
 def test_records_go_in_and_come_out_as_they_were() -> None:
