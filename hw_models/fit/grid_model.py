@@ -116,7 +116,7 @@ def _limited(
     k = p[_EDGE]
     below = 1.0 / (1.0 + np.exp(k * z))
     by *= below
-    rounded = np.log1p(np.exp(-k * z)) / k
+    rounded: float = np.log1p(np.exp(-k * z)) / k
     by[_EDGE] += rounded + below * z
     return -rounded
 
