@@ -28,7 +28,7 @@ $(BIN)/python:
 	@touch $@
 
 .venv/.full: pyproject.toml constraints.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev,learn,report,rl]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[bench,dev,learn,report,rl]'
 	@touch .venv/.lean $@
 
 run: .venv/.lean
@@ -60,6 +60,7 @@ check: .venv/.full
 bench: .venv/.full
 	$(BIN)/python -m benchmarks.foundation
 	$(BIN)/python -m benchmarks.fidelity
+	$(BIN)/python -m benchmarks.speed
 
 # Boards from measured data in EDGETWIN_DATA: make calibrate, or make calibrate BOARDS=hikey960
 calibrate: .venv/.full

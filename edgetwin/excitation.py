@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from edgetwin.scenario import Scenario, parse_scenario
 from hw_models.board import Board
@@ -10,6 +10,9 @@ from hw_models.toml_text import toml_text
 
 if TYPE_CHECKING:
     from hw_models.fit import ExcitationPlan, Segment
+
+# Changes come just after a reading: what it says of loads then held for the time before it.
+AFTER_S: Final = 0.01
 
 
 def scenario_of(plan: "ExcitationPlan", board: Board) -> Scenario:
@@ -33,7 +36,7 @@ def write_scenario(scenario: Scenario, path: str | Path) -> None:
 def _fields(plan: "ExcitationPlan", board: Board) -> dict[str, Any]:
     starts_s, t_s = [], 0.0
     for segment in plan.segments:
-        starts_s.append(t_s)
+        starts_s.append(t_s + AFTER_S if t_s else 0.0)
         t_s += segment.duration_s
     timed = list(zip(starts_s, plan.segments, strict=True))
     knobs = [_knobs(at_s, segment) for at_s, segment in timed]

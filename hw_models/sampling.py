@@ -11,6 +11,7 @@ no board. Where such a list ascends in the file, it ascends in the draw.
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Final, Literal, final
 
@@ -41,7 +42,7 @@ _NORMAL: Final = NormalDist()
 
 
 @final
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Posterior:
     """Numbers of a board as `center + factor @ z`, z standard normal, kept within low and high.
 
@@ -64,32 +65,44 @@ class Posterior:
         Whole draws outside the bounds are drawn again; where bounds are so near that this fails,
         the coordinates are drawn one after the other within what the bounds leave (Gibbs).
         """
-        values = self._rejected(rng)
+        values = self._alone(rng) if self.how == "independent" else self._rejected(rng)
         if values is None:
             values = self._gibbs(rng)
         for entries in self.ascending:
             values[entries] = np.maximum.accumulate(values[entries])
         return dict(zip(self.paths, values.tolist(), strict=True))
 
+    @cached_property
+    def _spans(self) -> list[tuple[float, float]]:
+        """Between which values every coordinate keeps to the bounds while the others are 0."""
+        return [self._span(self.center[rows], self.factor[rows, k], rows)
+                for k, rows in enumerate(self.rows)]  # fmt: skip
+
+    def _span(self, base: Array, step: Array, rows: NDArray[np.int64]) -> tuple[float, float]:
+        ends = np.stack([self.low[rows] - base, self.high[rows] - base]) / step
+        return float(np.min(ends, axis=0).max()), float(np.max(ends, axis=0).min())
+
+    def _alone(self, rng: np.random.Generator) -> Array:
+        """Every column moves rows of its own: each coordinate is drawn by itself."""
+        u = rng.random(len(self.rows)).tolist()
+        z = [_truncated(x, *span) for x, span in zip(u, self._spans, strict=True)]
+        return np.asarray(np.clip(self.center + self.factor @ np.array(z), self.low, self.high))
+
     def _rejected(self, rng: np.random.Generator) -> Array | None:
-        if self.how == "independent":
-            return None
         z = rng.standard_normal((_TRIES, self.factor.shape[1]))
         values = self.center + z @ self.factor.T
         fits = np.flatnonzero(((values >= self.low) & (values <= self.high)).all(axis=1))
         return values[fits[0]] if len(fits) else None
 
     def _gibbs(self, rng: np.random.Generator) -> Array:
-        """Independent columns need one sweep; correlated ones start at the center and forget it."""
+        """Sweeps over all coordinates, which start at the center and forget it."""
         values, z = self.center.copy(), np.zeros(self.factor.shape[1])
-        for _ in range(1 if self.how == "independent" else _SWEEPS):
+        for _ in range(_SWEEPS):
             u = rng.random(len(z))
             for k, rows in enumerate(self.rows):
                 step = self.factor[rows, k]
                 base = values[rows] - step * z[k]
-                ends = np.stack([self.low[rows] - base, self.high[rows] - base]) / step
-                below = float(np.min(ends, axis=0).max())
-                above = float(np.max(ends, axis=0).min())
+                below, above = self._span(base, step, rows)
                 z[k] = _truncated(u[k], min(below, z[k]), max(above, z[k]))
                 values[rows] = np.clip(base + step * z[k], self.low[rows], self.high[rows])
         return values

@@ -54,7 +54,7 @@ def excitation(seed: int, segments: int = 8, each_s: float = 150.0) -> str:
         f"duration_s = {segments * each_s}\nambient = 24.0\n"
     ]
     for i in range(segments):
-        at_s = i * each_s
+        at_s = i * each_s + (0.01 if i else 0.0)  # just after a reading
         little, big = rng.choice([0.5e9, 1.0e9, 1.5e9]), rng.choice([0.5e9, 1.0e9, 2.0e9])
         lines.append(
             f"[[knobs]]\nt_s = {at_s}\nfreq_hz = {{ little = {little}, big = {big} }}\nfan = 0\n"

@@ -166,7 +166,7 @@ CASES: Final[tuple[Case, ...]] = (
 )
 
 
-def _log(minutes: tuple[int, ...], total_mw: int = 6000) -> str:
+def _log(minutes: tuple[int, ...], total_w: float = 6.0) -> str:
     """A tegrastats log of an Orin Nano, a line a second, that begins anew at some minutes."""
     lines = []
     for minute in minutes:
@@ -176,7 +176,7 @@ def _log(minutes: tuple[int, ...], total_mw: int = 6000) -> str:
             lines.append(
                 _LINE.format(
                     stamp=stamp, busy=second % 50, cpu=f"{cpu_c:.3f}", soc=f"{cpu_c - 2.0:.3f}",
-                    total=total_mw + 10 * second, cores=2000 + 7 * second,
+                    total=round(total_w * 1000) + 10 * second, cores=2000 + 7 * second,
                 )
             )  # fmt: skip
     return "".join(lines)
@@ -185,7 +185,7 @@ def _log(minutes: tuple[int, ...], total_mw: int = 6000) -> str:
 def _logs() -> Iterator[tuple[str, str, tuple[str, ...]]]:
     yield "gap", _log((10, 20)), ("2 runs", "nothing for", "reading 120")
     yield "clock reset", _log((20, 10)), ("2 runs", "goes back", "reading 120")
-    yield "input below GPU and CPU", _log((10,), total_mw=1000), ("refused", "vdd_in")
+    yield "input below GPU and CPU", _log((10,), total_w=1.0), ("refused", "vdd_in")
     stuck = "".join(_with_stuck_zone(_log((10, 12)).splitlines(keepends=True)))
     yield "stuck zone", stuck, ("temps_c.soc0 is stuck",)
 

@@ -11,7 +11,7 @@ from hw_models.fit import FitResult, fit_joint
 
 BOARDS: Final = 50
 QUICK_BOARDS: Final = 5
-SECONDS: Final = 1200
+SECONDS: Final = 900
 # Standard errors that bound 90 % and 50 % of a normal distribution.
 NINETY: Final = 1.6449
 FIFTY: Final = 0.6745

@@ -133,7 +133,8 @@ def recording(board: Board, inputs: Recorded, ambient_c: float, rng: np.random.G
     for u, unit in enumerate(board.unit_list):
         columns[f"busy.{unit.name}"] = inputs.busy[:, u]
     columns |= _memory_busy(board, inputs)
-    columns |= {"fan": inputs.fan} if board.limits.fan else {}
+    if board.limits.fan:
+        columns["fan"] = inputs.fan.astype(np.float64)
     return Trace(columns, {"board": board.name})
 
 

@@ -22,13 +22,13 @@ def measure(folder: Path, quick: bool) -> dict[str, Any]:
     seeds = range(3 if quick else DESIGNS)
     by_grid = {name: mean_errors(grid, POINTS, seeds) for name, grid in grids.items()}
     judged = {name: errors for name, errors in by_grid.items() if is_judged(name)}
-    time, power = (np.array([errors[key] for errors in judged.values()]) for key in ERRORS)
+    slow, hungry = (np.array([errors[key] for errors in judged.values()]) for key in ERRORS)
     return row(
         {
-            "time_mean": Figure(value=float(time.mean()), bar=0.04),
-            "time_worst": Figure(value=float(time.max()), bar=0.07),
-            "power_mean": Figure(value=float(power.mean()), bar=0.025),
-            "power_worst": Figure(value=float(power.max()), bar=0.05),
+            "time_mean": Figure(value=float(slow.mean()), bar=0.04),
+            "time_worst": Figure(value=float(slow.max()), bar=0.07),
+            "power_mean": Figure(value=float(hungry.mean()), bar=0.025),
+            "power_worst": Figure(value=float(hungry.max()), bar=0.05),
         },
         by_grid=by_grid,
         judged=list(judged),

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edgetwin.cli.measured import read_measured
-from edgetwin.cli.output import Json, note, print_json, print_table
+from edgetwin.cli.output import Cell, Json, note, print_json, print_table
 from edgetwin.cli.run import command
 
 if TYPE_CHECKING:
     from edgetwin.runs import RunFolder
     from hw_models.board import Board
     from hw_models.certificate.calibration import Calibrated
-    from hw_models.certificate.model import Certificate
+    from hw_models.certificate.model import Certificate, Split
 
 
 def calibrate(
@@ -40,36 +40,32 @@ def calibrate(
     """
     from edgetwin.progress import Progress
     from edgetwin.runs import RunFolder
-    from edgetwin.storage import file_sha256
     from hw_models.board import load_board
     from hw_models.certificate.calibration import calibrate as fitted
-    from hw_models.fit import read_meter
 
     if seed < 0:
         raise ValueError(f"--seed {seed}: give a whole number from 0 on.")
     before = load_board(board)
-    measured = read_measured(before, traces, mode)
-    log = None if meter is None else read_meter(meter)
-    data = measured.data | ({} if meter is None else {meter.name: file_sha256(meter)})
+    measured = read_measured(before, traces, mode, meter)
     arguments = {
         "verb": "calibrate",
-        "data": list(measured.data),
+        "data": [path.name for path in traces],
         "board": before.name,
         "holdout": holdout or [],
         "meter": None if meter is None else meter.name,
         "mode": mode,
         "seed": seed,
     }
-    with RunFolder.create(out, command(), arguments, _hashes(before, data)) as folder:
+    with RunFolder.create(out, command(), arguments, _hashes(before, measured.data)) as folder:
         with Progress(f"fitting {before.name}"):
             found = fitted(
                 before,
                 measured.runs,
                 tables=measured.tables,
-                data=data,
+                data=measured.data,
                 recipe=_recipe(arguments),
                 hold_out=holdout or (),
-                meter=log,
+                meter=measured.meter,
                 days=measured.days,
                 seed=seed,
             )
@@ -141,7 +137,7 @@ def _result(found: "Calibrated", out: Path) -> dict[str, Any]:
 
 
 def _print(certificate: "Certificate") -> None:
-    split = "held-out" if "held-out" in certificate.errors else "fitted"
+    split: Split = "held-out" if "held-out" in certificate.errors else "fitted"
     rows = [
         [signal, e["all"].n, e["all"].bias, e["all"].mae, e["all"].rmse, e["all"].p95,
          _share(e["all"].mape), _inside(certificate, signal)]
@@ -150,7 +146,7 @@ def _print(certificate: "Certificate") -> None:
     title = f"{certificate.id}: grade {certificate.grade} ({certificate.reason}); {split} runs"
     heads = ["signal", "n", "bias", "MAE", "RMSE", "P95", "MAPE [%]", "in 90 % interval [%]"]
     print_table(title, heads, rows)
-    numbers = [[p.path, p.value, p.std, p.status] for p in certificate.parameters]
+    numbers: list[list[Cell]] = [[p.path, p.value, p.std, p.status] for p in certificate.parameters]
     print_table("Parameters", ["parameter", "value", "std", "status"], numbers)
     for finding in certificate.findings:
         print(f"{finding.kind}: {finding.message} {finding.cure}".rstrip())

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgetwin.cli.output import Json, note, print_json, print_table
+from edgetwin.cli.output import Cell, Json, note, print_json, print_table
 
 if TYPE_CHECKING:
     from hw_models.fit import ExcitationPlan
@@ -32,11 +32,10 @@ def excite(
     if out.suffix != ".toml":
         raise ValueError(f"--out {out}: a scenario file ends in .toml.")
     made = load_board(board)
-    limit = {} if safety_c is None else {"safe_c": safety_c}
     with Progress(f"planning for {made.name}"):
         from hw_models.fit import plan_excitation
 
-        plan = plan_excitation(made, **limit)
+        plan = plan_excitation(made, safe_c=safety_c)
     write_scenario(scenario_of(plan, made), out)
     if as_json:
         print_json(_result(plan, out))
@@ -65,7 +64,8 @@ def _result(plan: "ExcitationPlan", out: Path) -> dict[str, Any]:
 
 def _print(plan: "ExcitationPlan") -> None:
     title = f"{plan.board}: {plan.duration_s / 60:.0f} min"
-    rows, t_s = [], 0.0
+    rows: list[list[Cell]] = []
+    t_s = 0.0
     for segment in plan.segments:
         rows.append([round(t_s), round(segment.duration_s), segment.why])
         t_s += segment.duration_s

@@ -10,28 +10,32 @@ from edgetwin.cli.output import note
 if TYPE_CHECKING:
     from hw_models.board import Board
     from hw_models.certificate.points import Table
-    from hw_models.fit import Run
+    from hw_models.fit import Meter, Run
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """Runs and tables of some files, the SHA-256 of each file, the day of each run if known."""
+    """Runs and tables of some files, a power meter's log, the SHA-256 of each file, the day of each
+    run if known."""
 
     runs: tuple["Run", ...]
     tables: tuple["Table", ...]
+    meter: "Meter | None"
     data: dict[str, str]
     days: dict[str, str]
 
 
-def read_measured(board: "Board", paths: Sequence[Path], mode: str | None) -> Measured:
+def read_measured(
+    board: "Board", paths: Sequence[Path], mode: str | None, meter: Path | None = None
+) -> Measured:
     """Read and check every file; what is wrong with a run is said on stderr, run by run.
 
     FileNotFoundError, or ValueError in one line, for a file that cannot be used.
     """
     from edgetwin.storage import file_sha256
     from hw_models.certificate.points import is_table, read_points
-    from hw_models.fit import read_runs
+    from hw_models.fit import read_meter, read_runs
 
     for path in paths:
         if not path.is_file():
@@ -45,7 +49,8 @@ def read_measured(board: "Board", paths: Sequence[Path], mode: str | None) -> Me
     return Measured(
         runs=tuple(runs),
         tables=tuple(map(read_points, tables)),
-        data=_named({path: file_sha256(path) for path in paths}),
+        meter=None if meter is None else read_meter(meter),
+        data=_named({path: file_sha256(path) for path in (*paths, *([meter] if meter else []))}),
         days={run.name: day for run in runs if (day := _day(run.start_s))},
     )
 

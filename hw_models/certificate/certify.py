@@ -170,8 +170,8 @@ def _sensors(board: "Board", runs: Sequence[Evaluated]) -> dict[str, SensorNote]
     rails = {f"power_w.{k}": (r.resolution_w, r.period_s) for k, r in board.sensors.rails.items()}
     zones = {f"temps_c.{k}": (z.resolution_k, z.period_s) for k, z in board.sensors.zones.items()}
     return {
-        name: SensorNote(resolution=step.value, period_s=period.value)
-        for name, (step, period) in (rails | zones).items()
+        name: SensorNote(resolution=step.value, period_s=every_s.value)
+        for name, (step, every_s) in (rails | zones).items()
         if name in names
     }
 

@@ -169,7 +169,7 @@ def least_share_of(stated: Coverage, counts: Coverage) -> float:
     """The smallest share in the 90 % interval that agrees with the certified one."""
     expected = 0.9 if stated.share_90 is None else min(0.9, stated.share_90)
     noise = float(np.hypot(stated.error_90 or 0.0, counts.error_90 or 0.0))
-    binomial = (expected * (1.0 - expected) / max(counts.n, 1)) ** 0.5
+    binomial = float(np.sqrt(expected * (1.0 - expected) / max(counts.n, 1)))
     return max(0.0, expected - SIGMAS * max(noise, binomial))
 
 

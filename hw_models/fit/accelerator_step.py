@@ -90,7 +90,8 @@ class StepForm:
         """Compute, memory and launch time of every point, and their slopes against ln."""
         n, p = len(table.batch), len(paths)
         value, at = np.exp(ln), {path: i for i, path in enumerate(paths)}
-        times = np.empty((3, n))
+        clocks_hz = np.stack([table.gpu_hz, table.emc_hz, np.ones(n)])
+        times_s = np.empty((3, n))
         slopes = np.zeros((3, n, p))
         moved_bytes = np.empty(n)
         for name in dict.fromkeys(table.networks):
@@ -98,10 +99,9 @@ class StepForm:
             batch = table.batch[where]
             fill = self._counted if name in self.counts else self._own
             some, some_slopes, moved_bytes[where] = fill(name, batch, value, at)
-            times[:, where], slopes[:, where] = some, some_slopes
-        times[0] /= table.gpu_hz
-        times[1] /= table.emc_hz
-        return StepParts(times_s=times, slopes=slopes, q=float(value[0]), moved_bytes=moved_bytes)
+            times_s[:, where] = some / clocks_hz[:, where]
+            slopes[:, where] = some_slopes
+        return StepParts(times_s=times_s, slopes=slopes, q=float(value[0]), moved_bytes=moved_bytes)
 
     def _counted(
         self, name: str, batch: Array, value: Array, at: Mapping[str, int]

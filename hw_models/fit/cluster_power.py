@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from hw_models.fit.heated import ln_heated_w
 from hw_models.fit.latency import Predicted
-from hw_models.fit.points import Evaluate, Solution, Unknown, judged, solve
+from hw_models.fit.points import Evaluate, Solution, Unknown, solve
 from hw_models.fit.result import FitResult
+from hw_models.fit.verdicts import judged
 from hw_models.naming import unknown
 from hw_models.power import powers_w
 from hw_models.tables import ClusterPowerTable

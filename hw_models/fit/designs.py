@@ -25,9 +25,9 @@ def space_filling(axes: Sequence[Array], n: int, rng: np.random.Generator) -> ND
     ranks = np.stack([level / max(level.max(), 1) for level in levels], axis=1)
     gap = ((ranks[:, None] - ranks[None]) ** 2).sum(axis=2)
     np.fill_diagonal(gap, np.inf)
-    energy = 1 / np.maximum(gap, 1e-9)
+    crowding = 1 / np.maximum(gap, 1e-9)
     draws = [_balanced(levels, n, rng) for _ in range(_TRIES)]
-    return np.sort(min(draws, key=lambda at: float(energy[np.ix_(at, at)].sum())))
+    return np.sort(min(draws, key=lambda at: float(crowding[np.ix_(at, at)].sum())))
 
 
 def _balanced(

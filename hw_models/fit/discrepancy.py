@@ -49,8 +49,8 @@ class Residual:
         """
         shapes = _shapes(places, self.places, self.lengths)
         cross = slopes @ self.slopes.T + self.sizes[:, None, None] ** 2 * shapes
-        white = np.einsum("gij,gnj->gin", self.whitener, cross)
-        mean = np.einsum("gin,gi->gn", white, self.solved)
+        white = self.whitener @ np.swapaxes(cross, 1, 2)
+        mean = (self.solved[:, None, :] @ white)[:, 0]
         own = (slopes**2).sum(axis=1) + (self.sizes**2 + self.noises**2)[:, None]
         variance = own - (white**2).sum(axis=1)
         centre = self.weights @ mean

@@ -4,7 +4,7 @@
 deviation, for training time and mean power. The second axis is a power limit or a GPU clock.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, final
 
@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw_models.fit.discrepancy import Residual, fit_residual
-from hw_models.fit.grid_model import NAMES, OF_LIMIT, ln_grid, ln_grid_slopes
-from hw_models.fit.points import Evaluate, Solution, Unknown, judged, solve
+from hw_models.fit.grid_model import NAMES, OF_LIMIT, ln_grid_slopes
+from hw_models.fit.points import Evaluate, Solution, Unknown, solve
 from hw_models.fit.result import FitResult
+from hw_models.fit.verdicts import judged
 from hw_models.tables import Grid
 
 Array = NDArray[np.float64]
@@ -102,7 +103,6 @@ def fit_grid(
         np.concatenate([measured.time_s, measured.power_w]),
         unknowns,
         seed=seed,
-        predict=_predict(measured, scale),
         noise=NOISE,
         starts=2 if start is None else 1,
         begin=None if start is None else start.solution.ln,
@@ -135,9 +135,13 @@ def _ends(
 
 
 def _places(batch: Array, setting: Array, low: Array, high: Array) -> Array:
-    """Cells in the unit square, (n, 2): logarithm of the batch, inverse of the setting."""
-    along = np.log(batch / low[0]) / max(np.log(high[0] / low[0]), 1e-9)
-    across = (1 / low[1] - 1 / setting) / max(1 / low[1] - 1 / high[1], 1e-300)
+    """Cells in the unit square, (n, 2): logarithm of the batch, inverse of the setting.
+
+    An axis of one value only is scaled as if it reached from there to twice as much.
+    """
+    ends = np.where(high > low, high, 2 * low)
+    along = np.log(batch / low[0]) / np.log(ends[0] / low[0])
+    across = (1 / low[1] - 1 / setting) / (1 / low[1] - 1 / ends[1])
     return np.stack([along, across], axis=1)
 
 
@@ -176,14 +180,6 @@ def _evaluate(measured: Grid, scale: Array) -> Evaluate:
     return evaluate
 
 
-def _predict(measured: Grid, scale: Array) -> Callable[[Array], Array]:
-    def predict(ln: Array) -> Array:
-        whole, is_limit = _whole(ln), measured.knob == "limit_w"
-        return ln_grid(whole, measured.batch, measured.setting, is_limit, scale).ravel()
-
-    return predict
-
-
 def _whole(ln: Array) -> Array:
     return np.concatenate([ln, np.zeros(len(NAMES) - len(ln))])
 
@@ -193,7 +189,7 @@ def _ln_slopes(
 ) -> tuple[Array, Array]:
     """The form and its slopes against the parameters that the knob leaves meaning to."""
     form, slopes = ln_grid_slopes(_whole(ln), batch, setting, knob == "limit_w", scale)
-    return form, np.asarray(slopes[:, : len(ln)])
+    return form, slopes[:, : len(ln)]
 
 
 def _form(

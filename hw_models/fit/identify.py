@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from hw_models.fit.advice import cure, plain
 from hw_models.fit.covariance import Spread
-from hw_models.fit.places import WEAK, Place
+from hw_models.fit.places import NOT_PINNED_STD, WEAK, Place
 from hw_models.fit.result import Finding, Status
 
 Array = NDArray[np.float64]
@@ -21,8 +21,6 @@ Array = NDArray[np.float64]
 DEAD: Final = 0.1
 # A direction of which the data leave more than this share of the prior variance is flat.
 FLAT: Final = 0.5
-# A standard error as large as what the board file says.
-NOT_PINNED_STD: Final = 1.0 / WEAK
 # What is left of a flat direction in a number this well known does not matter.
 _NEGLIGIBLE_STD: Final = 0.02
 TRADED: Final = 0.95
@@ -91,15 +89,23 @@ def _is_at_bound(place: Place, value: float) -> bool:
 
 
 def _flat_directions(covariance: Array, is_out: NDArray[np.bool_]) -> list[tuple[float, Array]]:
-    """Directions (p,) of length 1 that the data leave open, with the variance they keep."""
+    """Directions (p,) of length 1 of two or more numbers that the data leave open, with the
+    variance they keep."""
     inside = np.flatnonzero(~is_out)
     variances, basis = np.linalg.eigh(covariance[np.ix_(inside, inside)])
     found = []
     for i in np.flatnonzero(variances > FLAT):
         direction = np.zeros(len(covariance))
         direction[inside] = basis[:, i]
-        found.append((float(variances[i]), direction))
+        if len(_members(direction)) > 1:
+            found.append((float(variances[i]), direction))
     return found
+
+
+def _members(direction: Array) -> list[int]:
+    """The numbers that take part in a direction."""
+    size = np.abs(direction)
+    return [int(i) for i in np.flatnonzero(size > _MEMBER * size.max())]
 
 
 def _dead(places: Sequence[Place], found: Sequence[Status]) -> Iterator[Finding]:
@@ -136,9 +142,8 @@ def _flat(
     found: Sequence[Status],
 ) -> Iterator[Finding]:
     for _, direction in directions:
-        most = float(np.abs(direction).max())
-        members = [i for i in np.flatnonzero(np.abs(direction) > _MEMBER * most)]
-        if len(members) < 2 or not any(found[i] == "flat" for i in members):
+        members = _members(direction)
+        if not any(found[i] == "flat" for i in members):
             continue
         paths = tuple(places[i].path for i in members)
         yield Finding(
@@ -176,7 +181,7 @@ def _combination(
 
 
 def _is_temperature(path: str) -> bool:
-    return path.endswith(("offset_k", "ambient_c")) or ".initial_c[" in path
+    return "offset_k" in path or path.endswith("ambient_c") or ".initial_c[" in path
 
 
 def _is_scale(places: Sequence[Place], z: Array, direction: Array) -> bool:

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Final, final
 import numpy as np
 from numpy.typing import NDArray
 
-from hw_models.fit.points import Evaluate, Solution, Unknown, judged, solve
+from hw_models.fit.points import Evaluate, Solution, Unknown, solve
 from hw_models.fit.result import FitResult, Parameter
 from hw_models.fit.roofline import ln_roofline
+from hw_models.fit.verdicts import judged
 from hw_models.tables import LatencyTable
 
 if TYPE_CHECKING:

@@ -22,8 +22,8 @@ def pooled_lags(series: Sequence[Array]) -> Array:
     total = np.zeros(longest)
     for s in series:
         size = 2 * len(s)
-        power = np.abs(np.fft.rfft(s, size)) ** 2
-        total[: len(s)] += np.fft.irfft(power, size)[: len(s)]
+        squares = np.abs(np.fft.rfft(s, size)) ** 2
+        total[: len(s)] += np.fft.irfft(squares, size)[: len(s)]
     total /= rows
     if total[0] <= 0:
         return np.zeros(1)

@@ -47,15 +47,15 @@ def read_meter(path: str | PathLike[str]) -> Meter:
     """
     rows = list(csv.reader(Path(path).read_text(encoding="utf-8-sig").splitlines()))
     header = [cell.strip().lower() for cell in rows[0]] if rows else []
-    times = [i for i, name in enumerate(header) if name in _TIMES]
-    powers = [i for i, name in enumerate(header) if name in _POWERS]
-    if not times or not powers:
+    when = [i for i, name in enumerate(header) if name in _TIMES]
+    what = [i for i, name in enumerate(header) if name in _POWERS]
+    if not when or not what:
         raise ValueError(
             f"{path}: the header is {','.join(header) or 'empty'!r}; expected a column of time in "
             f"seconds ({', '.join(_TIMES[:4])}) and one of power (power_w, watts, power_mw)."
         )
-    t_s = _numbers(path, rows, times[0])
-    power_w = _numbers(path, rows, powers[0]) / _POWERS[header[powers[0]]]
+    t_s = _numbers(path, rows, when[0])
+    power_w = _numbers(path, rows, what[0]) / _POWERS[header[what[0]]]
     _check(path, t_s, power_w)
     steps_w = np.diff(np.unique(power_w))
     step_w = float(steps_w.min()) if len(steps_w) else 0.0

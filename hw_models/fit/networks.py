@@ -35,14 +35,14 @@ def coarser(board: "Board") -> tuple[Groups, ...]:
 def _fastest_pair(board: "Board") -> tuple[str, str] | None:
     """The two linked nodes that equalise fastest, None where nothing is linked."""
     thermal = board.thermal
-    capacity = dict(zip(thermal.nodes, thermal.capacity_j_per_k.value, strict=True))
+    size_j_per_k = dict(zip(thermal.nodes, thermal.capacity_j_per_k.value, strict=True))
     between: dict[tuple[str, str], float] = {}
     for link in thermal.links:
         pair = min(link.between), max(link.between)
         between[pair] = between.get(pair, 0.0) + link.conductance_w_per_k.value
 
     def seconds(pair: tuple[str, str]) -> float:
-        a, b = (capacity[node] for node in pair)
+        a, b = (size_j_per_k[node] for node in pair)
         return a * b / (a + b) / between[pair]
 
     return min(between, key=seconds, default=None)
@@ -87,18 +87,18 @@ def lumped(board: "Board", groups: Groups) -> "Board":
 
 def _places(data: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Everything in a board file that sits on one node."""
-    power = data["power"]
+    drawn = data["power"]
     found = [
-        *power["domains"].values(), *power["baseline"].values(), *data["sensors"]["zones"].values(),
-        power["memory"], power.get("conversion"), data["limits"]["fan"],
+        *drawn["domains"].values(), *drawn["baseline"].values(), *data["sensors"]["zones"].values(),
+        drawn["memory"], drawn.get("conversion"), data["limits"]["fan"],
     ]  # fmt: skip
     return (place for place in found if place and place["node"] is not None)
 
 
 def _thermal(thermal: dict[str, Any], groups: Groups, home: dict[str, str]) -> dict[str, Any]:
     order = {node: i for i, node in enumerate(thermal["nodes"])}
-    capacity = thermal["capacity_j_per_k"]
-    each_std = np.broadcast_to(capacity["std"], len(order))
+    heat = thermal["capacity_j_per_k"]
+    each_std = np.broadcast_to(heat["std"], len(order))
     at = [[order[node] for node in members] for members in groups.values()]
     links: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for link in thermal["links"]:
@@ -110,9 +110,9 @@ def _thermal(thermal: dict[str, Any], groups: Groups, home: dict[str, str]) -> d
         ways.setdefault(home[way["node"]], []).append(way["conductance_w_per_k"])
     return thermal | {
         "nodes": list(groups),
-        "capacity_j_per_k": capacity
+        "capacity_j_per_k": heat
         | {
-            "value": [float(np.take(capacity["value"], i).sum()) for i in at],
+            "value": [float(np.take(heat["value"], i).sum()) for i in at],
             "std": [float(np.sqrt((each_std[i] ** 2).sum())) for i in at],
         },
         "links": [{"between": e, "conductance_w_per_k": _sum(q)} for e, q in links.items()],

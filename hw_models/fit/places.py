@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 WEAK: Final = 3.0
+# A standard error on the scale of the fit as large as what the board file says.
+NOT_PINNED_STD: Final = 1.0 / WEAK
 POWER: Final = (
     "power.units.*",
     "power.domains.*",
@@ -129,13 +131,20 @@ def run_places(
     board: "Board", run: str, ambient_c: float, starts_c: Sequence[float]
 ) -> Iterator[Place]:
     """What belongs to one run: the air around the board, and where the heat was at its start."""
-    std_k = WEAK * max(board.thermal.ambient_c.std, 1.0)  # type: ignore[type-var]
-    yield _degrees(f"runs.{run}.ambient_c", ambient_c, float(std_k))
+    std_k = WEAK * max(std_at(board, "thermal.ambient_c"), 1.0)
+    yield _degrees(f"runs.{run}.ambient_c", ambient_c, std_k)
     for node, start_c in zip(board.thermal.nodes, starts_c, strict=True):
         yield _degrees(f"runs.{run}.initial_c[{node}]", start_c, _START_K)
 
 
 _START_K: Final = 5.0
+
+
+def offset_places(board: "Board", run: str) -> Iterator[Place]:
+    """What each zone of one run is off by, beyond the board's own offset."""
+    for name, zone in board.sensors.zones.items():
+        spread_k = np.max(zone.offset_k.std) or 1.0
+        yield _degrees(f"runs.{run}.offset_k.{name}", 0.0, float(spread_k))
 
 
 def _degrees(path: str, start_c: float, std_k: float) -> Place:

@@ -2,17 +2,16 @@
 
 Parameters are positive and fitted as logarithms, predictions are compared as logarithms, so every
 residual is a share of what was measured. A prior says within which factor a parameter is expected;
-it decides only what the points leave open, and `judged` says where it did.
+it decides only what the points leave open, and `hw_models.fit.verdicts` says where it did.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hw_models.fit.result import Finding, FitResult, Parameter, Status
 from hw_models.fit.solver import Linear, minimise
 
 Array = NDArray[np.float64]
@@ -22,8 +21,6 @@ Evaluate = Callable[[Array], tuple[Array, Array]]
 WIDEST: Final = 5.0  # bounds lie so many prior deviations away from the prior
 _TAIL: Final = 2.5  # residuals beyond so many deviations count in proportion, not squared
 _KEPT: Final = 0.714  # share of a normal variance that is left when tails are cut like that
-_LOOSE: Final = 0.35  # ln: a parameter known to no more than a factor of 1.4 is not pinned
-_DEAD: Final = 0.3  # deviations by which a prior-wide change moves all predictions together
 
 
 @final
@@ -63,14 +60,13 @@ class _Points:
     """Half the sum of squares of residuals, heavy tails cut down, and of the priors."""
 
     evaluate: Evaluate
-    predict: Callable[[Array], Array]
     ln_measured: Array
     centre: Array
     spread: Array
     noise: Array
 
     def cost(self, z: Array) -> float:
-        r = (self.predict(z) - self.ln_measured) / self.noise
+        r = (self.evaluate(z)[0] - self.ln_measured) / self.noise
         return self._cost(r, z)
 
     def _cost(self, r: Array, z: Array) -> float:
@@ -100,15 +96,13 @@ def solve(
     noise: float = 0.01,
     starts: int = 4,
     begin: Array | None = None,
-    predict: Callable[[Array], Array] | None = None,
     is_noise_known: bool = False,
 ) -> Solution:
     """The best of several starts, deterministic by seed; ValueError where none gives a number.
 
     measured (m,) is positive; begin (p,) is where the first start begins (default: the priors'
-    centre); predict gives what evaluate does without slopes, where that is much quicker. noise is
-    the share by which a point is expected to be off; unless it is known it is estimated from the
-    residuals, with the weight of two points for `noise`.
+    centre). noise is the share by which a point is expected to be off; unless it is known it is
+    estimated from the residuals, with the weight of two points for `noise`.
     """
     centre = np.log([u.prior for u in unknowns])
     spread = np.array([u.spread for u in unknowns])
@@ -119,8 +113,7 @@ def solve(
 
     def problem(share: float) -> _Points:
         return _Points(
-            evaluate=evaluate, predict=predict or (lambda z: evaluate(z)[0]),
-            ln_measured=np.log(measured), centre=centre, spread=spread,
+            evaluate=evaluate, ln_measured=np.log(measured), centre=centre, spread=spread,
             noise=np.full(len(measured), share),
         )  # fmt: skip
 
@@ -138,7 +131,7 @@ def _noise(points: _Points, z: Array, expected: float) -> float:
     here = points.linear(z)
     prior = np.diag(points.spread**-2)
     used = float(np.trace(np.linalg.solve(here.gram, here.gram - prior)))
-    r = points.predict(z) - points.ln_measured
+    r = points.evaluate(z)[0] - points.ln_measured
     pulled = r / np.sqrt(1 + (r / points.noise / _TAIL) ** 2)
     left = max(len(r) - used, 0.0)
     return float(np.sqrt((2 * expected**2 + (pulled**2).sum() / _KEPT) / (2 + left)))
@@ -152,100 +145,5 @@ def _solution(points: _Points, z: Array, unknowns: tuple[Unknown, ...], share: f
         covariance=np.asarray(np.linalg.inv(gram), dtype=np.float64),
         information=np.diag(gram) - points.spread**-2,
         noise=share,
-        residuals=points.predict(z) - points.ln_measured,
+        residuals=points.evaluate(z)[0] - points.ln_measured,
     )
-
-
-def judged(solutions: Mapping[str, Solution], *, seed: int, cures: Mapping[str, str]) -> FitResult:
-    """Solutions that share no parameter as one result.
-
-    rms is the noise by their names: root mean square residual, as a share of what was measured,
-    corrected for the parameters that were fitted.
-
-    cures says, by the last part of a path, which points would pin a parameter.
-    """
-    parameters: list[Parameter] = []
-    findings: list[Finding] = []
-    for solution in solutions.values():
-        for i, unknown in enumerate(solution.unknowns):
-            parameters.append(_parameter(solution, i))
-            status = parameters[-1].status
-            finding = _finding(solution, i, unknown.path, status, cures)
-            told = [set(other.paths) for other in findings]
-            if status != "pinned" and set(finding.paths) not in told:
-                findings.append(finding)
-    return FitResult(
-        parameters=tuple(parameters),
-        covariance=_covariance(list(solutions.values())),
-        findings=tuple(findings),
-        rms={name: s.noise for name, s in solutions.items()},
-        n=sum(len(s.residuals) for s in solutions.values()),
-        seed=seed,
-    )
-
-
-def _parameter(solution: Solution, i: int) -> Parameter:
-    u, value = solution.unknowns[i], float(solution.values[i])
-    std_ln = float(np.sqrt(solution.covariance[i, i]))
-    sides = np.exp(np.array([-1.645, 1.645]) * std_ln)
-    return Parameter(
-        path=u.path,
-        value=value,
-        std=value * std_ln,
-        low=u.prior * np.exp(-WIDEST * u.spread),
-        high=u.prior * np.exp(WIDEST * u.spread),
-        start=u.prior,
-        status=_status(solution, i),
-        prior_std=u.prior * u.spread,
-        interval=(value * sides[0], value * sides[1]) if std_ln > 0.1 else None,
-    )
-
-
-def _status(solution: Solution, i: int) -> Status:
-    u, std_ln = solution.unknowns[i], np.sqrt(solution.covariance[i, i])
-    if abs(solution.ln[i] - np.log(u.prior)) > 0.999 * WIDEST * u.spread:
-        return "at bound"
-    if np.sqrt(max(solution.information[i], 0.0)) * u.spread < _DEAD:
-        return "dead"
-    if std_ln < _LOOSE:
-        return "pinned"
-    return "traded off" if _partner(solution, i) is not None else "not pinned"
-
-
-def _partner(solution: Solution, i: int) -> int | None:
-    """The parameter that a parameter is traded off against, if any."""
-    root = np.sqrt(np.diag(solution.covariance))
-    correlation = np.abs(solution.covariance[i] / root / root[i])
-    correlation[i] = 0.0
-    at = int(np.argmax(correlation))
-    return at if correlation[at] > 0.95 else None
-
-
-def _finding(
-    solution: Solution, i: int, path: str, status: Status, cures: Mapping[str, str]
-) -> Finding:
-    factor = float(np.exp(1.645 * np.sqrt(solution.covariance[i, i])))
-    partner = _partner(solution, i)
-    paths: tuple[str, ...] = (path,)
-    message = f"{path} is known to within a factor of {factor:.2g} only"
-    if status == "dead":
-        message = f"{path} changes no prediction at these points; its value is the prior's"
-    if status == "at bound":
-        message = f"{path} wants to leave the bounds of the fit; the form may not suit the data"
-    if status == "traded off" and partner is not None:
-        other = solution.unknowns[partner].path
-        paths = (path, other)
-        message = f"{path} can be traded for {other} without changing what is predicted"
-    cure = cures.get(path.rsplit(".", 1)[-1], "more points, further apart")
-    return Finding(kind=status, paths=paths, message=message + ".", cure=cure)  # type: ignore[arg-type]
-
-
-def _covariance(solutions: Sequence[Solution]) -> Array:
-    """Block-diagonal covariance of the values, not of their logarithms."""
-    blocks = [s.covariance * np.outer(s.values, s.values) for s in solutions]
-    n = sum(len(block) for block in blocks)
-    whole, at = np.zeros((n, n)), 0
-    for block in blocks:
-        whole[at : at + len(block), at : at + len(block)] = block
-        at += len(block)
-    return whole

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw_models.fit.result import Finding, Regime
+from hw_models.openloop import driven, starting_temps_c
 from hw_models.recorded import Recorded
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ _MOST_REGIMES: Final = 6
 _ROUNDS: Final = 6
 # Cooling that differs by less than this share is the same fan level.
 _ALIKE: Final = 1.25
+_REACH_S: Final = 60.0
+_COARSE_S: Final = 6.0
 
 
 @final
@@ -48,9 +51,9 @@ def with_fan(
 ) -> tuple[Recorded, tuple[Regime, ...], tuple[Finding, ...]]:
     """A run with the fan as its temperatures tell it, where it was not logged.
 
-    The worst cooled stretch is taken as level 0, any other as the level whose conductances in the
-    board file come nearest. Without a change of regime the level held longest by the board's
-    trips is taken throughout.
+    The worst cooled stretch is taken as level 0, any other as the level under which the board
+    file comes nearest to the zones. Without a change of regime the level held longest by the
+    board's trips is taken throughout.
     """
     is_logged = not any(note.startswith("fan not in the log") for note in seen.notes)
     if board.limits.fan is None or is_logged or not seen.zones_c:
@@ -60,11 +63,7 @@ def with_fan(
     if found is None or len(found.rate) == 1 or max(found.rate) / min(found.rate) < _ALIKE:
         level = int(np.bincount(seen.fan).argmax())
         return replace(seen, fan=np.full_like(seen.fan, level)), (), (_steady(name, level),)
-    levels = [_level(board, float(k / min(found.rate))) for k in found.rate]
-    fan = seen.fan.copy()
-    for level, (start, end) in zip(levels, pairwise(found.cuts), strict=True):
-        fan[(blocks >= start) & (blocks < end)] = level
-    fan[blocks >= found.cuts[-1]] = levels[-1]
+    fan = _sharpened(board, seen, _levels(board, seen, blocks, found))
     regimes = tuple(_regimes(name, seen.t_s, fan))
     return replace(seen, fan=fan), regimes, (_changed(name, regimes, found),)
 
@@ -88,8 +87,6 @@ def _means(board: "Board", seen: Recorded, blocks: NDArray[np.int64]) -> tuple[A
 
 def _expected_w(board: "Board", seen: Recorded) -> Array:
     """What the board file expects the whole board to draw, (rows,)."""
-    from hw_models.openloop import driven, starting_temps_c
-
     air_c = board.thermal.ambient_c.value
     start_c = starting_temps_c(board, seen, air_c)
     _, _, energy_j = driven(board.lower(), seen, air_c, start_c)
@@ -153,13 +150,55 @@ def _cut(rest_k: Array, warmth_k: Array, pieces: int) -> Cuts:
     return (0, *cuts[::-1])
 
 
-def _level(board: "Board", ratio: float) -> int:
-    """The fan level whose cooling is nearest to so many times that of level 0."""
-    if ratio < _ALIKE:
-        return 0
-    ways = [way.conductance_w_per_k.array for way in board.thermal.cooling]
-    total = np.sum(ways, axis=0)
-    return 1 + int(np.abs(np.log(total[1:] / total[0] / ratio)).argmin())
+def _levels(
+    board: "Board", seen: Recorded, blocks: NDArray[np.int64], found: Cooled
+) -> NDArray[np.int64]:
+    """The fan level of every reading (rows,): 0 where cooling is worst, else what fits best.
+
+    The levels of a better cooled stretch are tried one after the other against the zones.
+    """
+    fan = np.zeros_like(seen.fan)
+    last = len(found.rate) - 1
+    for s, (start, end) in enumerate(pairwise(found.cuts)):
+        if found.rate[s] < _ALIKE * min(found.rate):
+            continue
+        part = (blocks >= start) & ((blocks < end) | (s == last))
+        tried = []
+        for level in range(1, len(board.limits.fan.pwm) if board.limits.fan else 1):
+            fan[part] = level
+            tried.append(_misfit_k(board, replace(seen, fan=fan)))
+        fan[part] = 1 + int(np.argmin(tried))
+    return fan
+
+
+def _sharpened(board: "Board", seen: Recorded, fan: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The same levels with each change moved, by up to a minute, to where it fits best."""
+    for row in np.flatnonzero(np.diff(fan)) + 1:
+        for reach_s, step_s in ((_REACH_S, _COARSE_S), (_COARSE_S, 1.0)):
+            at_s = seen.t_s[np.flatnonzero(np.diff(fan)) + 1]
+            now_s = float(at_s[np.abs(at_s - seen.t_s[row]).argmin()])
+            times_s = now_s + np.arange(-reach_s, reach_s + 0.5 * step_s, step_s)
+            tried = [_moved(seen.t_s, fan, now_s, float(time_s)) for time_s in times_s]
+            fan = min(tried, key=lambda other: _misfit_k(board, replace(seen, fan=other)))
+    return fan
+
+
+def _moved(t_s: Array, fan: NDArray[np.int64], from_s: float, to_s: float) -> NDArray[np.int64]:
+    """Levels (rows,) whose change at from_s happens at to_s instead."""
+    row = int(np.searchsorted(t_s, from_s))
+    to_row = int(np.clip(np.searchsorted(t_s, to_s), 1, len(t_s) - 1))
+    moved = fan.copy()
+    moved[min(row, to_row) : max(row, to_row)] = fan[row] if to_row < row else fan[row - 1]
+    return moved
+
+
+def _misfit_k(board: "Board", seen: Recorded) -> float:
+    """Root mean square error of the board's own prediction, each zone's mean error apart."""
+    air_c = board.thermal.ambient_c.value
+    zones_c, _, _ = driven(board.lower(), seen, air_c, starting_temps_c(board, seen, air_c))
+    order = list(board.sensors.zones)
+    errors = [zones_c[:, order.index(zone)] - values for zone, values in seen.zones_c.items()]
+    return float(np.sqrt(np.mean([np.nanvar(error) for error in errors])))
 
 
 def _regimes(name: str, t_s: Array, fan: NDArray[np.int64]) -> list[Regime]:

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, final
+from typing import TYPE_CHECKING, Any, Final, final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hw_models.fit.result import Finding
 from hw_models.fit.sensors import Sensed, checked_sensors
@@ -164,7 +165,7 @@ def _with_inputs(session: Session) -> tuple[Trace, list[Finding]]:
     return (kept if is_whole.all() else kept.select(is_whole)), findings
 
 
-def _is_empty_input(column: str, values: np.ndarray) -> bool:  # type: ignore[type-arg]
+def _is_empty_input(column: str, values: NDArray[Any]) -> bool:
     """An input that was never logged is treated like a column that is not there."""
     return (
         column.startswith(_INPUTS)

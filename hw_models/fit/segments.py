@@ -138,7 +138,7 @@ def inputs(board: "Board", segments: Sequence[Segment], period_s: float) -> Reco
     ]
     level = [[board.opp(name, s.freq_hz[name]) for name in board.clocks] for s in segments]
     return Recorded(
-        t_s=np.arange(sum(rows)) * period_s,
+        t_s=np.arange(float(sum(rows))) * period_s,
         level=np.repeat(np.array(level, dtype=np.int64), rows, axis=0),
         busy=np.repeat([[s.busy.get(u, 0.0) for u in units] for s in segments], rows, axis=0),
         online=np.ones((sum(rows), len(units)), dtype=np.int64),

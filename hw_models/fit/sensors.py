@@ -52,8 +52,8 @@ def checked_sensors(board: "Board", seen: Recorded, start_s: float) -> Sensed:
     believed = replace(seen, zones_c=_bare(zones_c), rails_w=_bare(rails_w))
     model_w = _model_w(board, believed)
     findings += _stuck_rails(board, rails_w, model_w, times_s)
-    _check_exchanged(rails_w, model_w)
     findings += _over_input(board, rails_w, times_s)
+    _check_exchanged(rails_w, model_w)
     believed = replace(seen, zones_c=_bare(zones_c), rails_w=_bare(rails_w))
     return Sensed(seen=believed, findings=tuple(findings))
 
@@ -117,7 +117,7 @@ def _stuck_zones(
             moved_k = [np.ptp(other[part]) for other in others if not np.isnan(other[part]).any()]
             if not moved_k or np.median(moved_k) <= least_k:
                 continue
-            if min(moved_k) > least_k or np.ptp(model_c[name][part]) > 2.0 * least_k:
+            if min(moved_k) > least_k or np.ptp(model_c[name][part]) > least_k:
                 why = f"the others move {np.median(moved_k):.1f} K"
                 yield _stuck(name, values, part, times_s, why)
 

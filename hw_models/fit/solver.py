@@ -67,7 +67,7 @@ def minimise(
     for _ in range(most - 1):
         for _ in range(_MOST_TRIES):
             step = damped_step(here, z, low, high, damping)
-            promised = -(here.gradient @ step) - 0.5 * step @ here.gram @ step
+            promised = -float(here.gradient @ step) - 0.5 * float(step @ here.gram @ step)
             if promised <= max(_ENOUGH * here.cost, enough):
                 return Solution(z=z, linear=here, has_converged=True)
             cost = problem.cost(z + step)

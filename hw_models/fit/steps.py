@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 
 from hw_models.fit.accelerator_step import StepForm, StepParts
 from hw_models.fit.latency import Predicted
-from hw_models.fit.points import Evaluate, Solution, Unknown, judged, solve
+from hw_models.fit.points import Evaluate, Solution, Unknown, solve
 from hw_models.fit.result import FitResult
+from hw_models.fit.verdicts import judged
 from hw_models.naming import unknown
 from hw_models.tables import StepTable
 from hw_models.workloads import load_network, network_names
@@ -111,12 +112,12 @@ def predict_steps(
     known = [p.path for p in result.parameters]
     paths = tuple(p for p in known if p.startswith(form.path("")) or _is_network(p))
     parts = form.parts(points, paths, _ln(result, paths))
-    ln_time, slopes = parts.ln_step()
+    ln_step_s, slopes = parts.ln_step()
     basis = power_basis(form, points, parts)
     draws = power_paths(form)
-    ln_power, power_slopes = _power(basis)(_ln(result, draws))
-    step = _predicted(result, paths, ln_time, slopes, _TIME)
-    power = _predicted(result, draws, ln_power, power_slopes, _POWER)
+    ln_drawn_w, drawn_slopes = _power(basis)(_ln(result, draws))
+    step = _predicted(result, paths, ln_step_s, slopes, _TIME)
+    power = _predicted(result, draws, ln_drawn_w, drawn_slopes, _POWER)
     n = len(b)
     return StepPrediction(
         step_s=step,
@@ -163,8 +164,8 @@ def power_basis(form: StepForm, table: StepTable, parts: StepParts) -> Array:
     columns = [np.tile(np.ones_like(step_s), 2), np.concatenate([swing * busy_s / step_s, swing])]
     memory = form.board.power.memory
     if memory is not None:
-        volts = _volts(form.board, memory.domain, table.emc_hz)
-        columns.append(np.tile(volts**2 * table.emc_hz, 2))
+        memory_v = _volts(form.board, memory.domain, table.emc_hz)
+        columns.append(np.tile(memory_v**2 * table.emc_hz, 2))
         columns.append(np.tile(parts.moved_bytes / step_s, 2))
     return np.stack(columns, axis=1)
 

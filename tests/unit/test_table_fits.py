@@ -209,3 +209,13 @@ def test_points_that_are_far_off_do_not_move_a_fit() -> None:
     assert fit["runs.net.compute_cycles"].value == pytest.approx(4e7, rel=0.05)
     found = fit["runs.net.compute_cycles"]
     assert abs(found.value - 4e7) < 4 * found.std
+
+
+@pytest.mark.parametrize("axis", ["batch", "setting"])
+def test_a_grid_measured_along_one_axis_only_still_predicts(axis: str) -> None:
+    grid = made_grid(0.01)
+    values = getattr(grid, axis)
+    fit = fit_grid(grid.take(np.flatnonzero(values == values[0])))
+    said = fit.predict(grid.batch, grid.setting)
+    for found in (said.time_s, said.time_share, said.power_w, said.power_share):
+        assert np.all(np.isfinite(found))

@@ -102,7 +102,6 @@ def test_power_keeps_to_the_limit_above_the_lowest_clock(ln: Array) -> None:
 
 
 @given(parameters, st.booleans())
-@settings(max_examples=20)
 def test_slopes_of_the_grid_are_its_differences(ln: Array, is_limit: bool) -> None:
     batch, setting = np.array([8.0, 64.0, 512.0]), np.array([120.0, 180.0, 240.0])
     _, slopes = ln_grid_slopes(ln, batch, setting, is_limit, SCALE)
@@ -110,7 +109,7 @@ def test_slopes_of_the_grid_are_its_differences(ln: Array, is_limit: bool) -> No
     def flat(z: Array) -> Array:
         return np.asarray(ln_grid(z, batch, setting, is_limit, SCALE).ravel())
 
-    assert slopes == pytest.approx(differences(flat, ln), abs=1e-4)
+    assert slopes == pytest.approx(differences(flat, ln), abs=1e-6)
 
 
 def test_the_gradient_of_the_learned_network_is_its_difference() -> None:
