@@ -159,9 +159,7 @@ def episode(name: str, seed: int, **options: Any) -> tuple[Any, ...]:
     return seen.tobytes(), dict(info)
 
 
-@pytest.mark.parametrize(
-    ("name", "how"), [("Thermal", "independent"), ("Training", "covariance")]
-)
+@pytest.mark.parametrize(("name", "how"), [("Thermal", "independent"), ("Training", "covariance")])
 def test_an_environment_draws_its_board_by_its_own_seed(name: str, how: str) -> None:
     one, two, other = (episode(name, seed, randomize="posterior") for seed in (1, 1, 2))
     assert one == two != other
