@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from typing import Literal, final
 
@@ -126,21 +126,14 @@ def arrivals_of(
         with place("arrivals"):
             found += _drawn(arrivals, board, seeds)
     found.sort(key=lambda a: a.t_s)
-    named = tuple(a if a.id else _named(a, i + 1) for i, a in enumerate(found))
+    named = tuple(
+        a if a.id else replace(a, id=f"{job_title(a.job)}-{turn}")
+        for turn, a in enumerate(found, start=1)
+    )
     twice = [name for name, n in Counter(a.id for a in named).items() if n > 1]
     if twice:
         raise ValueError(f"two jobs have the id {twice[0]!r}; ids must differ")
     return named
-
-
-def _named(arrival: Arrival, turn: int) -> Arrival:
-    return Arrival(
-        t_s=arrival.t_s,
-        id=f"{job_title(arrival.job)}-{turn}",
-        job=arrival.job,
-        unit=arrival.unit,
-        lifetime_s=arrival.lifetime_s,
-    )
 
 
 def _listed(at: str, entry: JobEntry, board: Board) -> Iterator[Arrival]:

@@ -23,6 +23,7 @@ from hw_models.certificate.evaluated import Evaluated, evaluate
 from hw_models.certificate.figures import block_errors_of, errors_of
 from hw_models.fit import FitResult, Run, fit_power, fit_thermal, read_runs
 from hw_models.fit.seen_loads import with_seen_loads
+from hw_models.parameters import with_values
 from hw_models.quantity import Source
 
 SET: Final = "orin-nano"
@@ -100,7 +101,19 @@ def fitted(start: Board, runs: Sequence[Run]) -> tuple[Board, tuple[FitResult, F
     drawn = rounded(fit_power(start, runs, free=POWER))
     board = drawn.board(start, "fit_power")
     heat = rounded(fit_thermal(board, [with_seen_loads(board, run) for run in runs], free=HEAT))
-    return heat.board(board, "fit_thermal"), (drawn, heat)
+    return _in_its_air(heat.board(board, "fit_thermal"), heat), (drawn, heat)
+
+
+def _in_its_air(board: Board, heat: FitResult) -> Board:
+    """The board with the air that the sessions had around it, mean and scatter over sessions."""
+    air_c = np.array([p.value for p in heat.parameters if p.path.endswith(".ambient_c")])
+    path = "thermal.ambient_c"
+    return with_values(
+        board,
+        {path: round(float(air_c.mean()), 1)},
+        std={path: round(float(max(air_c.std(ddof=1), 1.0)), 1)},
+        source="fit_thermal",
+    )
 
 
 def dynamic_k(case: Evaluated) -> dict[str, float]:

@@ -115,7 +115,8 @@ def _sources(held: Sequence[Evaluated]) -> dict[str, Source]:
         "recipe": "calibration/jetson_tx2/recipe.py",
         "data_sha256": data.files[FILE].sha256,
     }
-    of_rails, of_zones = ({}, {})
+    of_rails: dict[str, float | str] = {}
+    of_zones: dict[str, float | str] = {}
     if held:
         of_rails, of_zones = pages.figures_of(block_errors_of(held), errors_of(held))
     texts = {

@@ -4,17 +4,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-
+from edgetwin.report.fit_charts import fit_charts, unit_of
 from edgetwin.report.page import Page, write_page
 from edgetwin.report.sections import (
     Cell,
     Column,
     KeyValue,
-    Level,
     Section,
-    Series,
-    SeriesChart,
     Table,
     Text,
 )
@@ -45,7 +41,7 @@ def write_calibration_page(
         _skill(certificate),
         _envelope(certificate),
         _parameters(certificate, before),
-        *_charts(runs),
+        *fit_charts(runs, {run.name for run in certificate.runs if run.split == "held-out"}),
     ]
     title = f"Calibration of {certificate.board}"
     return write_page(Page(title=title, sections=sections, command=command), path)
@@ -194,37 +190,6 @@ def _row(parameter: CertifiedParameter, before: Board) -> list[Cell]:
         was = [None, None]
     p = parameter
     return [p.path, p.value, p.std, p.low, p.high, p.status, *was]
-
-
-def _charts(runs: Sequence[Evaluated]) -> Iterator[SeriesChart]:
-    """Measured beside predicted, and what is left, signal by signal and run by run."""
-    for run in runs:
-        for signal, measured in run.measured.items():
-            unit, name = unit_of(signal), f"{signal}, {run.run.name}"
-            said = run.predicted[signal]
-            yield SeriesChart(
-                title=name,
-                unit="degC" if unit == "K" else unit,
-                series=[
-                    Series(name="measured", t_s=run.t_s, values=measured),
-                    Series(name="predicted", t_s=run.t_s, values=said),
-                ],
-            )
-            yield SeriesChart(
-                title=f"{name}: residual",
-                unit=unit,
-                series=[
-                    Series(name="predicted less measured", t_s=run.t_s, values=said - measured)
-                ],
-                levels=[Level(name="mean", value=float(np.nanmean(said - measured)))],
-            )
-
-
-def unit_of(signal: str) -> str:
-    """The unit of a signal's errors."""
-    if signal.startswith("temps_c."):
-        return "K"
-    return "s" if signal.startswith(("latency_s.", "step_s.")) else "W"
 
 
 def _percent(share: float | None) -> float | None:

@@ -203,3 +203,30 @@ def test_a_latency_grid_is_certified_too(
 def test_the_schema_of_a_certificate_can_be_exported(capsys: pytest.CaptureFixture[str]) -> None:
     assert command("boards", "--certificate-schema") == OK
     assert said(capsys) == Certificate.model_json_schema(by_alias=True)
+
+
+def test_an_external_meter_pins_the_watts_of_a_board_without_a_power_sensor(
+    desk: Path, tmp_path: Path
+) -> None:
+    """The meter's clock runs 7 s ahead of the board's; three of its numbers are hidden again."""
+    bare = file_board().model_copy(
+        update={
+            "sensors": file_board().sensors.model_copy(update={"rails": {}, "input_rail": None})
+        }
+    )
+    write_board(bare, tmp_path / "bare.toml")
+    whole = read_trace(desk / "run1.parquet")
+    t_s, power_w = whole.columns["t_s"], whole.columns["power_w.vdd_in"]
+    columns = {n: v for n, v in whole.columns.items() if not n.startswith(("power_w.", "energy"))}
+    Trace(columns, whole.meta).to_parquet(tmp_path / "run.parquet")
+    rows = [f"{t + 7.0},{w}" for t, w in zip(t_s.tolist(), power_w.tolist(), strict=True)]
+    meter = tmp_path / "meter.csv"
+    meter.write_text("\n".join(["t_s,power_w", *rows]) + "\n", encoding="utf-8")
+    out = ("--board", tmp_path / "bare.toml", "--out", tmp_path / "cal")
+    assert command("calibrate", tmp_path / "run.parquet", *out, "--meter", meter) == OK
+    certificate = read_certificate(tmp_path / "cal" / "certificate.json")
+    assert {data.file for data in certificate.data} == {"run.parquet", "meter.csv"}
+    found = {p.path: p for p in (*certificate.parameters, *certificate.nuisances)}
+    rest = found["power.baseline.rest.power_w"]
+    assert rest.value == pytest.approx(value_at(true_board(), rest.path), abs=4 * rest.std)
+    assert rest.std < 0.1 * rest.value

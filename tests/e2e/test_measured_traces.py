@@ -34,11 +34,11 @@ def test_a_tx2_recording_is_replayed_rail_by_rail_and_zone_by_zone(
     assert {figures["n"] for figures in signals.values()} == {6344}
     assert len([name for name in signals if name.startswith("power_w.")]) == 6
     assert {"temps_c.gpu", "temps_c.thermal"} < set(signals)
-    # The board file is not fitted yet; these bars only say that units, names and signs are right.
-    assert signals["power_w.vdd_in"]["mape"] < 0.2
-    assert abs(signals["power_w.vdd_in"]["nmbe"]) < 0.15
-    assert result["blocks"]["signals"]["power_w.vdd_in"]["mape"] < 0.12
-    assert all(f["mae"] < 10.0 for name, f in signals.items() if name.startswith("temps_c."))
+    # The board file was fitted to this trace, with the ambient apart; replay assumes the file's.
+    assert signals["power_w.vdd_in"]["mape"] < 0.12
+    assert abs(signals["power_w.vdd_in"]["nmbe"]) < 0.03
+    assert result["blocks"]["signals"]["power_w.vdd_in"]["mape"] < 0.05
+    assert all(f["mae"] < 3.0 for name, f in signals.items() if name.startswith("temps_c."))
     assert any("temps_c.pmic" in note for note in result["notes"])
 
 
@@ -49,7 +49,7 @@ def test_orin_nano_logs_are_replayed(name: str, capsys: pytest.CaptureFixture[st
     assert {"power_w.vdd_in", "power_w.vdd_cpu_gpu_cv", "power_w.vdd_soc"} < set(signals)
     assert {"temps_c.cpu", "temps_c.gpu", "temps_c.tj"} < set(signals)
     assert signals["power_w.vdd_in"]["mape"] < 0.25
-    assert all(f["mae"] < 20.0 for name, f in signals.items() if name.startswith("temps_c."))
+    assert all(f["mae"] < 5.0 for name, f in signals.items() if name.startswith("temps_c."))
 
 
 def test_a_log_with_two_sessions_is_driven_twice(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,13 +8,13 @@ from hw_models.parameters import paths, replaced, std_at, value_at, with_values
 
 
 def test_every_path_leads_to_its_number() -> None:
-    board = load_board("jetson-tx2")
+    board = load_board("jetson-tx2-nx")
     known = list(paths(board))
     assert len(known) == len(set(known)) > 250
     assert value_at(board, "thermal.links[2].conductance_w_per_k") == 0.5
-    assert value_at(board, "thermal.cooling[0].conductance_w_per_k[1]") == 0.6
+    assert value_at(board, "thermal.cooling[0].conductance_w_per_k[1]") == 0.42
     assert std_at(board, "thermal.cooling[1].conductance_w_per_k[4]") == 0.03
-    assert value_at(board, "power.baseline.cpu-rail.power_w") == 0.12
+    assert value_at(board, "power.baseline.cpu-gpu-rail.power_w") == 0.2
     for path in known:
         value_at(board, path)
 
