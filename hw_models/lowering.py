@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 from numpy.typing import NDArray
 
+from hw_models.heat import exponentials
 from hw_models.performance import kinds
 from hw_models.power import leakage_at_one_volt_w
-from hw_models.thermal import Network, conversion_share, exponentials, leakage_law
+from hw_models.thermal import Network, conversion_share, leakage_law
 
 if TYPE_CHECKING:
     from hw_models.board import Board

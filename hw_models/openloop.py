@@ -13,16 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw_models.compiled import jit
+from hw_models.heat import exponentials, heat_inputs, heat_step, part_heat_w
 from hw_models.power import busy_powers, powers_w
 from hw_models.recorded import Recorded, recorded
-from hw_models.thermal import (
-    Network,
-    exponentials,
-    heat_inputs,
-    heat_step,
-    leakage_law,
-    part_heat_w,
-)
+from hw_models.thermal import Network, leakage_law
 from hw_models.trace import Trace
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from benchmarks.foundation.plain import PlainBoard
 from benchmarks.foundation.plain_heat import ATOL, RTOL, PlainHeat
 from benchmarks.frame.figures import Figure, row
 from hw_models import Board, board_names, load_board
-from hw_models.thermal import Network, exponentials, heat_inputs, heat_step, leakage_law
+from hw_models.heat import exponentials, heat_inputs, heat_step
+from hw_models.thermal import Network, leakage_law
 
 Array = NDArray[np.float64]
 BOARD, FAN_LEVEL = "hikey970", 1

@@ -11,8 +11,9 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from hw_models.heat import exponentials, heat_inputs, heat_step
 from hw_models.power import leakage_shape
-from hw_models.thermal import Network, exponentials, heat_inputs, heat_step
+from hw_models.thermal import Network
 
 Array = NDArray[np.float64]
 compiled = numba.njit(

@@ -9,6 +9,7 @@ import numpy as np
 
 from edgetwin.kernel.state import NEVER, SLOTS
 from hw_models.compiled import inline, jit
+from hw_models.heat import heat_inputs
 from hw_models.performance import (
     ACTIVITY,
     BYTES,
@@ -23,7 +24,6 @@ from hw_models.performance import (
     roof_s,
 )
 from hw_models.power import part_powers, switching_w
-from hw_models.thermal import heat_inputs
 
 # Rows of the scratch of `_rates`: by unit, by domain, by unit, then by job.
 _ON_UNIT, _IN_DOMAIN, _LAUNCHING, _LAUNCHED, _COMPUTED, _ROOFED, _TRAFFIC, _ROWS = range(8)

@@ -14,8 +14,8 @@ from edgetwin.kernel.inputs import refresh
 from edgetwin.kernel.sensors import sample, true_zone_c
 from edgetwin.kernel.state import NEVER
 from hw_models.compiled import jit
+from hw_models.heat import exponentials, heat_step
 from hw_models.lowering import FAN, NODES, PARTS, STRIDES, THROTTLE
-from hw_models.thermal import exponentials, heat_step
 
 REACHED, SHUT_DOWN = -1, -2
 # Leakage is linear in time within a step: steps grow while it changes by less than SMOOTH of the

@@ -15,8 +15,9 @@ from tiny_board import application, tiny_board
 
 from edgetwin.simulator import Simulator
 from hw_models.board import Board, Knobs, load_board
+from hw_models.heat import exp_minus, exponentials
 from hw_models.power import leakage_at_one_volt_w, leakage_w
-from hw_models.thermal import Network, exp_minus, exponentials, leakage_law
+from hw_models.thermal import Network, leakage_law
 
 Array = NDArray[np.float64]
 AMBIENT_C = 25.0

@@ -16,12 +16,13 @@ from hw_models.fit import (
     step_form,
 )
 from hw_models.fit.grid_model import NAMES, ln_grid
+from hw_models.heat import part_heat_w
 from hw_models.jobs import TrainingJob
 from hw_models.parameters import value_at
 from hw_models.performance import COMPUTE, IDLE, KIND_COLUMNS, LAUNCH, MEMORY, demand, roof_s
 from hw_models.power import powers_w
 from hw_models.tables import ClusterPowerTable, Grid, LatencyTable, StepTable
-from hw_models.thermal import Network, leakage_law, part_heat_w
+from hw_models.thermal import Network, leakage_law
 from hw_models.workloads import load_network
 
 Array = NDArray[np.float64]

@@ -11,7 +11,7 @@ from tiny_board import tiny_board, trip
 
 from edgetwin.kernel import advance
 from edgetwin.kernel.sensors import gauss, rounded
-from hw_models import compiled, limits, power, thermal
+from hw_models import compiled, heat, limits, power
 from hw_models.performance import contention, roof_s
 
 ROOT = Path(compiled.__file__).parents[1]
@@ -51,7 +51,7 @@ def stamp_of(root: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 def test_compiled_code_is_where_it_is_looked_for() -> None:
     found = files_with_compiled_code()
-    assert {"hw_models/thermal.py", "edgetwin/kernel/loop.py"} <= set(found)
+    assert {"hw_models/heat.py", "edgetwin/kernel/loop.py"} <= set(found)
     assert len(found) > 8
 
 
@@ -69,7 +69,7 @@ def test_editing_one_source_changes_the_stamp_of_all(
     assert stamp_of(copied, monkeypatch) == before
 
 
-@pytest.mark.parametrize("function", [advance, thermal.heat_step, power.part_powers])
+@pytest.mark.parametrize("function", [advance, heat.heat_step, power.part_powers])
 def test_machine_code_on_disk_bears_the_stamp(function: Any) -> None:
     assert function._cache._cache_file._source_stamp[1] == compiled._sources()
 
@@ -123,8 +123,8 @@ def test_an_equation_of_a_line_is_the_same_compiled(
 def test_step_factors_are_the_same_compiled(dt_s: float) -> None:
     rate_hz = np.geomspace(1e-4, 1e3, 21)
     found, expected = np.zeros((3, 21)), np.zeros((3, 21))
-    thermal.exponentials(rate_hz, dt_s, *found)
-    plain(thermal.exponentials)(rate_hz, dt_s, *expected)
+    heat.exponentials(rate_hz, dt_s, *found)
+    plain(heat.exponentials)(rate_hz, dt_s, *expected)
     assert found == pytest.approx(expected, rel=1e-9, abs=1e-300)
 
 
@@ -136,19 +136,19 @@ def test_a_thermal_step_is_the_same_compiled() -> None:
         n, m = 12, 9
         modes, power_w, gain_w = rng.uniform(0, 50, n), rng.uniform(0, 3, m), rng.uniform(0, 1, m)
         law = np.array([25.0, 0.02, 2e-4, 1.5e-6, 0.0, 150.0])
-        (see, heat), rate_hz = rng.uniform(0, 0.3, (2, n, m)), np.geomspace(1e-3, 1e2, n)
+        (see, warm), rate_hz = rng.uniform(0, 0.3, (2, n, m)), np.geomspace(1e-3, 1e2, n)
         leak_w, push, energy_j, integral, change_w = np.zeros((5, max(n, m)))
         factors = np.zeros((3, n))
-        thermal.exponentials(rate_hz, 0.05, *factors)
-        compiled_or_not(thermal.heat_inputs)(
-            modes, power_w, gain_w, law, rng.uniform(0, 9, n), see, heat, leak_w[:m], push[:n]
+        heat.exponentials(rate_hz, 0.05, *factors)
+        compiled_or_not(heat.heat_inputs)(
+            modes, power_w, gain_w, law, rng.uniform(0, 9, n), see, warm, leak_w[:m], push[:n]
         )
-        compiled_or_not(thermal.heat_step)(
-            0.05, modes, push[:n], leak_w[:m], power_w, gain_w, law, see, heat, rate_hz, *factors,
+        compiled_or_not(heat.heat_step)(
+            0.05, modes, push[:n], leak_w[:m], power_w, gain_w, law, see, warm, rate_hz, *factors,
             energy_j[:m], integral[:n], change_w[:m],
         )  # fmt: skip
         at = rng.integers(0, n, m)
-        drawn_w = compiled_or_not(thermal.part_heat_w)(modes, at, power_w, gain_w, law)
+        drawn_w = compiled_or_not(heat.part_heat_w)(modes, at, power_w, gain_w, law)
         results.append(np.concatenate([modes, leak_w, push, energy_j, integral, change_w, drawn_w]))
     assert results[0] == pytest.approx(results[1], rel=1e-12, abs=1e-12)
 
