@@ -32,22 +32,25 @@ def inline(function: F) -> F:
 
 
 def _stamped(compiled: Any) -> Any:
-    """Tie the cached code to every file that holds compiled code.
+    """Tie the cached code to every file whose equations it may hold.
 
     numba looks at the file of the function alone, so that a changed equation in another module
     would go unnoticed.
     """
     file = compiled._cache._cache_file
-    file._source_stamp = (file._source_stamp, _sources())
+    room = Path(compiled.py_func.__code__.co_filename).parent
+    file._source_stamp = (file._source_stamp, _sources(room))
     return compiled
 
 
 @cache
-def _sources() -> str:
+def _sources(room: Path) -> str:
+    """A hash of the rooms with the physics and control of boards, and of the function's own."""
     digest = hashlib.sha256(numba.__version__.encode())
     root = Path(__file__).parent.parent
-    for room in ("hw_models", "edgetwin/kernel", "edgetwin/envs"):
-        for file in sorted((root / room).glob("*.py")):
+    rooms = [root / name for name in ("hw_models", "edgetwin/kernel", "edgetwin/envs")]
+    for place in rooms if room in rooms else [*rooms, room]:
+        for file in sorted(place.glob("*.py")):
             digest.update(file.read_bytes())
     return digest.hexdigest()
 
