@@ -88,6 +88,8 @@ def replaced(
             entry = int(path.rsplit("[", 1)[1][:-1]) if path.endswith("]") else None
             at.setdefault(field, {})[entry] = float(number)
     changed: Board = _grafted(board, tree)
+    for name in changed.__dict__.keys() - type(board).model_fields.keys():
+        del changed.__dict__[name]  # worked out from the numbers of before
     return changed
 
 

@@ -5,12 +5,23 @@ from typing import Any
 
 import numpy as np
 
+from edgetwin.envs.calibration import calibration_entry
 from edgetwin.envs.info import Block, Entries
+from edgetwin.kernel.batch_read import (
+    CAP_W,
+    DROPPED,
+    ENERGY_J,
+    FAN,
+    HEAD,
+    OVER_CAP,
+    QOS,
+    REWARD_A,
+    REWARD_B,
+    T_S,
+    THROTTLED,
+)
 from edgetwin.simulator import Simulator
 from hw_models.compiled import jit
-
-# Fixed head of the block; after it temperatures, rails and clocks in board order.
-T_S, ENERGY_J, THROTTLED, CAP_W, OVER_CAP, QOS, REWARD_A, REWARD_B, FAN, DROPPED, HEAD = range(11)
 
 
 @jit
@@ -75,26 +86,27 @@ def block_size(sim: Simulator) -> int:
     return HEAD + len(low.zones) + len(low.rails) + len(low.domains)
 
 
-def entries(sim: Simulator, rewards: tuple[str, str], backend: str) -> Entries:
+def entries(
+    sim: Simulator, rewards: tuple[str, str], backend: str, sampled_how: str | None = None
+) -> Entries:
     """The documented keys of `info` and how each is read from a block."""
     low, board = sim.lowered, sim.board
     zones_at = HEAD
     rails_at = zones_at + len(low.zones)
     clocks_at = rails_at + len(low.rails)
-    calibration = {"id": board.name, "grade": board.grade, "in_envelope": None}
 
     def named(names: tuple[str, ...], at: int) -> Any:
         end = at + len(names)
 
         def read(block: Block) -> dict[str, float | None]:
-            values: list[float | None] = block[at:end].tolist()
             if block.item(DROPPED):
-                values = [None if v is None or math.isnan(v) else v for v in values]
-            return dict(zip(names, values, strict=True))
+                values = block[at:end].tolist()
+                return {n: None if math.isnan(v) else v for n, v in zip(names, values, strict=True)}
+            return dict(zip(names, block[at:end].tolist(), strict=False))
 
         return read
 
-    return {
+    found: Entries = {
         "t_s": lambda block: block.item(T_S),
         "temps_c": named(low.zones, zones_at),
         "power_w": named(low.rails, rails_at) if low.rails else lambda block: None,
@@ -108,5 +120,6 @@ def entries(sim: Simulator, rewards: tuple[str, str], backend: str) -> Entries:
         rewards[0]: lambda block: block.item(REWARD_A),
         rewards[1]: lambda block: block.item(REWARD_B),
         "backend": lambda block: backend,
-        "calibration": lambda block: dict(calibration),
     }
+    found["calibration"] = calibration_entry(board, sampled_how, found)
+    return found

@@ -56,9 +56,13 @@ def steady_temps_c(board: Board, lowered: Lowered, state: State) -> NDArray[np.f
     return network.steady(power_w, float(s["ambient_c"]), gain_w, leakage_law(board))
 
 
+def noise_key(seed: int) -> int:
+    """What the noise of a board's sensors is drawn from, 64 bits."""
+    return int(np.random.SeedSequence([seed, 1]).generate_state(1, np.uint64)[0])
+
+
 def _at_ambient(board: Board, lowered: Lowered, plan: Plan, seed: int) -> State:
-    key = int(np.random.SeedSequence([seed, 1]).generate_state(1, np.uint64)[0])
-    state = new_state(lowered, ambient_c=plan.ambient_c, key=key)
+    state = new_state(lowered, ambient_c=plan.ambient_c, key=noise_key(seed))
     s = state[0]
     s["cap_w"] = np.inf if plan.cap_w is None else plan.cap_w
     if plan.fan is not None:
@@ -113,9 +117,11 @@ def departure(sim: "Simulator", state: dict[str, Any]) -> Generator[simpy.Event,
 
 
 def change(sim: "Simulator", event: Change) -> None:
-    """The surroundings change: ambient, cap, a fault or its end."""
+    """The surroundings change: ambient, cap, a fault or its end; or knobs are turned."""
     s = sim.state[0]
-    if event.what == "ambient":
+    if event.knobs is not None:
+        sim.apply(event.knobs)
+    elif event.what == "ambient":
         set_ambient(sim.state, sim.lowered.record, float(event.value or 0.0))
     elif event.what == "cap":
         s["cap_w"] = np.inf if event.value is None else event.value

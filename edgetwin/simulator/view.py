@@ -8,7 +8,7 @@ import numpy as np
 from edgetwin.backend import JobResult
 from edgetwin.kernel.state import zone_means_c
 from edgetwin.simulator.jobs import work_of
-from hw_models.jobs import TrainingJob, job_kind
+from hw_models.jobs import LoadJob, TrainingJob, job_kind
 from hw_models.trace import JobReading, Reading
 
 if TYPE_CHECKING:
@@ -72,6 +72,8 @@ def _jobs(sim: "Simulator") -> dict[str, JobReading]:
     s, units = sim.state[0], sim.lowered.units
     jobs = {}
     for slot, entry in sim.running.items():
+        if isinstance(entry.job, LoadJob):
+            continue  # background: nothing a policy places, and it leaves its mark in `busy`
         total, unit = float(s["job_total"][slot]), int(s["job_unit"][slot])
         endless = math.isinf(total)
         l2d = sim.board.sensors.l2d_counter
@@ -100,17 +102,17 @@ def result_of(
     sim: "Simulator", slot: int, entry: "Running", end_s: float | None = None
 ) -> JobResult:
     """The life so far of the job in a slot, or all of it when it ends now."""
-    s = sim.state[0]
+    at = sim.jobs_at
     return JobResult(
         id=entry.id,
         title=entry.title,
         kind=job_kind(entry.job),
         start_s=entry.start_s,
         end_s=end_s,
-        work=float(s["job_done"][slot]),
-        target=float(s["job_target"][slot]) or None,
-        alive_s=float(s["job_alive_s"][slot]),
-        below_s=float(s["job_below_s"][slot]),
+        work=at["job_done"].item(slot),
+        target=at["job_target"].item(slot) or None,
+        alive_s=at["job_alive_s"].item(slot),
+        below_s=at["job_below_s"].item(slot),
     )
 
 

@@ -52,7 +52,7 @@ def result_of(found: Estimate, runs: Sequence[Run], seed: int) -> FitResult:
 def _parameter(place: Place, value: float, std: float, status: Status) -> Parameter:
     return Parameter(
         path=place.path,
-        value=value,
+        value=min(max(value, place.low), place.high),  # rounding must not pass a bound
         std=std,
         low=place.low,
         high=place.high,

@@ -38,6 +38,7 @@ PLAIN = HEAD + "duration_s = 10\n"
 APPLICATION = PLAIN + '[[jobs]]\nkind = "application"\ninstructions = 1e9\n'
 TRAINING = PLAIN + '[[jobs]]\nkind = "training"\nnetwork = "resnet-18"\nbatch = 8\n'
 FORWARD = PLAIN + '[[jobs]]\nkind = "forward"\nbatch = 1\npasses = 1\nsteps = 1\n'
+LOAD = PLAIN + '[[jobs]]\nkind = "load"\nlifetime_s = 5\n'
 
 
 def _board(old: str, new: str) -> str:
@@ -93,6 +94,10 @@ SCENARIOS = {
     "s-kind": PLAIN + '[[jobs]]\nkind = "aplication"\nprogram = "adi"\n',
     "s-network": FORWARD + 'network = "resnet18"\n',
     "s-batch": TRAINING + "samples_to_target = { 16 = 100 }\n",
+    "s-knob": PLAIN + "[[knobs]]\nt_s = 0\nfreq_hz = { gpu = 1 }\n",
+    "s-fan": PLAIN + "[[knobs]]\nt_s = 0\nfan = 9\n",
+    "s-load": LOAD + 'unit = "cpu9"\n',
+    "s-busy": LOAD + 'unit = "gpu"\nbusy = 1.5\n',
     "s-forever": PLAIN + '[arrivals]\nprocess = "poisson"\nrate_hz = 1\ninstructions = 1e9\n',
 }
 TABLES = {
@@ -101,6 +106,8 @@ TABLES = {
     "words.csv": "t_s,temps_c.gpu\n0,30\n1,warm\n",
     "ragged.csv": "t_s,temps_c.gpu\n0,30\n1\n",
     "column.csv": "t_s,volts\n0,30\n",
+    "latency.csv": "network,gpu_hz,emc_hz,latency_s\nnet,1e9,1e9,-1\n",
+    "clusters.csv": "core,freq_hz,opp_v,n_cpus,power_w\na53,1e9,0.8,1,0.5\n",
     "talk.log": "hello\nworld\n",
     "empty.log": "",
 }
@@ -121,6 +128,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     backend = edgetwin.make_backend("sim", board="jetson-tx2", scenario="train-cap")
     trace = edgetwin.run(backend, lambda reading: Knobs(), duration_s=3.0).trace
     trace.to_parquet(here / "whole.parquet")
+    minute = edgetwin.run(backend, lambda reading: Knobs(), duration_s=60.0).trace
+    minute.to_parquet(here / "minute.parquet")
+    (here / "marred").mkdir()
+    (here / "marred" / "board.toml").write_text(TINY, encoding="utf-8")
+    (here / "marred" / "certificate.json").write_text('{"schema": 1}', encoding="utf-8")
     whole = (here / "whole.parquet").read_bytes()
     (here / "cut.parquet").write_bytes(whole[: len(whole) // 2])
     clocks = {name: values.copy() for name, values in trace.columns.items()}
@@ -137,6 +149,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 # -- the command line: id | arguments | what the line must hold | ... ------------------------
 
 SHORT = "--policies powersave --duration 1"
+TX2_BOARD = "--board jetson-tx2"
 CLI_CASES = f"""
 unknown-command | bords | 'bords' | Did you mean 'boards'?
 unknown-option | boards --josn | --josn | --json
@@ -215,7 +228,57 @@ replay-gap | replay gap.parquet --board jetson-tx2 | freq_hz.gpu | nan
 replay-backwards | replay backwards.csv --board jetson-tx2 | row 2 | increasing
 replay-words | replay words.csv --board jetson-tx2 | temps_c.gpu | 'warm'
 replay-board | replay whole.parquet --board tx2 | 'tx2' | Did you mean 'jetson-tx2'?
+sweep-no-out | sweep --policies powersave | --out
+sweep-board | sweep --out o --boards hikey970,jetson-tx | 'jetson-tx' | Did you mean 'jetson-tx2
+sweep-board-twice | sweep --out o --boards hikey970,hikey970 | --boards | each once
+sweep-no-boards | sweep --out o --boards , | --boards , | at least one
+sweep-scenario | sweep --out o --scenarios mixed | 'mixed' | 'mixed-20'
+sweep-scenario-wrong-unit | sweep --out o --scenarios s-unit.toml | cpu9
+sweep-policy | sweep --out o --policies powersave,qos | 'qos' | 'qos-dvfs'
+sweep-seeds | sweep --out o --seeds 0 | --seeds 0 | at least one seed
+sweep-seed | sweep --out o --seed -1 | --seed -1 | from 0
+sweep-duration | sweep --out o --duration -1 | --duration -1.0 | positive
+sweep-engine | sweep --out o3 --engine rya | 'rya' | 'ray'
+sweep-jobs | sweep --out o2 --jobs 0 | jobs is 0 | -1
+sweep-file | sweep --out empty.log | empty.log is a file
+sweep-option | sweep --out o --board hikey970 | --board | --boards
 replay-ambient | replay whole.parquet --board jetson-tx2 --ambient-c warm | 'warm'
+record-nothing | record --board jetson-tx2 | nothing to record | --scenario
+record-no-board | record --scenario idle.toml | --board
+record-task | record thermel | 'thermel' | Did you mean 'thermal'?
+record-backend | record training --backend simm | 'simm' | Did you mean 'sim'?
+record-duration | record training --duration -1 | --duration -1
+record-period | record training --period 0 | --period 0
+record-seed | record training --seed -1 | --seed -1
+record-out | record training --out trace.json | trace.json | .parquet
+record-out-folder | record training --out none/trace.csv | none/trace.csv | no folder
+record-knob | record --scenario s-knob.toml {TX2_BOARD} | knobs.0 | 1 Hz
+record-fan | record --scenario s-fan.toml {TX2_BOARD} | knobs.0 | fan level 9
+record-load | record --scenario s-load.toml {TX2_BOARD} | jobs.0 | 'cpu9'
+record-busy | record --scenario s-busy.toml {TX2_BOARD} | busy | less than or equal to 1
+record-replay | record --backend replay {TX2_BOARD} | --trace
+record-replayed-task | record training --backend replay | has had its scenario
+excite-no-board | excite | --board
+excite-board | excite --board tx2 | 'tx2' | Did you mean 'jetson-tx2'?
+excite-out | excite {TX2_BOARD} --out plan.json | plan.json | .toml
+calibrate-nothing | calibrate {TX2_BOARD} --out cal | TRACES
+calibrate-no-out | calibrate whole.parquet {TX2_BOARD} | --out
+calibrate-missing | calibrate none.log {TX2_BOARD} --out cal | no data at none.log
+calibrate-empty | calibrate empty.log {TX2_BOARD} --out cal | empty.log | empty
+calibrate-no-log | calibrate talk.log {TX2_BOARD} --out cal | talk.log
+calibrate-truncated | calibrate cut.parquet {TX2_BOARD} --out cal | cut.parquet | truncated
+calibrate-short | calibrate whole.parquet {TX2_BOARD} --out cal | whole | 20 readings
+calibrate-holdout | calibrate minute.parquet {TX2_BOARD} --out cal --holdout b | 'b' | minute
+calibrate-all-held | calibrate minute.parquet {TX2_BOARD} --out c2 --holdout minute | held out
+calibrate-seed | calibrate whole.parquet {TX2_BOARD} --out cal --seed -1 | --seed -1
+calibrate-meter | calibrate minute.parquet {TX2_BOARD} --out cal --meter words.csv | words.csv
+calibrate-mode | calibrate minute.parquet {TX2_BOARD} --out cal --mode MAXX | 'MAXX' | 'MAXQ'
+calibrate-latency | calibrate latency.csv {TX2_BOARD} --out cal | latency.csv, line 2 | -1
+calibrate-clusters | calibrate clusters.csv {TX2_BOARD} --out cal | cluster power | trace
+calibrate-out | calibrate minute.parquet {TX2_BOARD} --out other | other holds another run | --out
+validate-nothing | validate {TX2_BOARD} | TRACES
+validate-uncertified | validate minute.parquet --board tiny.toml | tiny has no certificate
+validate-damaged | validate minute.parquet --board marred/board.toml | certificate.json | board
 """
 IN_A_PROCESS = ("unknown-board", "board-not-toml", "scenario-wrong-unit", "replay-truncated")
 
@@ -346,6 +409,7 @@ API_CASES: list[tuple[str, type[Exception], str, Call]] = [
     ("env-clocks", ValueError, "'both' | 'agent'", lambda _: _make(clocks="both")),
     ("env-slots", ValueError, "slots is 99 | 24", lambda _: _make(slots=99)),
     ("env-backend", KeyError, "'replay' | sim", lambda _: _make(backend="replay")),
+    ("env-random", ValueError, "'prior' | 'posterior'", lambda _: _make(randomize="prior")),
     ("env-power", ValueError, "hikey970 | sensor", lambda _: _make("Training", board="hikey970")),
     ("env-job", ValueError, "mixed-20 | train", lambda _: _make("Training", scenario="mixed-20")),
     ("option", KeyError, "'ambiant' | 'ambient'", lambda _: _reset(ambiant=20)),
@@ -358,6 +422,10 @@ API_CASES: list[tuple[str, type[Exception], str, Call]] = [
     ("action-short", ValueError, "[0] | Multi", lambda _: _make(clocks="agent").step([0])),
     ("action-batch", ValueError, "[0, 7] | Multi", lambda _: _make("Training").step([0, 7])),
     ("action-half", ValueError, "0.5 | Multi", lambda _: _make("Training").step([0.5, 1])),
+    ("sweep-none", ValueError, "policies are []", lambda f: _sweep(f, policies=[])),
+    ("sweep-board", KeyError, "'hikey97' | 'hikey970'", lambda f: _sweep(f, boards=["hikey97"])),
+    ("sweep-seeds", ValueError, "seeds are [1, 1]", lambda f: _sweep(f, seeds=[1, 1])),
+    ("sweep-engine", KeyError, "'dask' | ray", lambda f: _sweep(f, engine="dask")),
     ("trace-missing", FileNotFoundError, "none.csv", lambda f: read_trace(f / "none.csv")),
     ("trace-empty", ValueError, "empty.log | empty", lambda f: read_trace(f / "empty.log")),
     ("trace-cut", ValueError, "truncated", lambda f: read_trace(f / "cut.parquet")),
@@ -369,6 +437,11 @@ API_CASES: list[tuple[str, type[Exception], str, Call]] = [
     ("trace-not-text", ValueError, "latin.csv | text", lambda f: read_trace(f / "latin.csv")),
     ("trace-gap", ValueError, "row 1 is nan", lambda f: _crossing_the_gap(f / "gap.parquet")),
 ]
+
+
+def _sweep(folder: Path, **options: Any) -> object:
+    plain = {"policies": ["powersave"], "boards": [TX2], "scenarios": ["train-cap"]}
+    return edgetwin.sweep(**{**plain, "out": folder / "swept", **options})
 
 
 def _reset(**options: Any) -> object:
