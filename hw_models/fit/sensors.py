@@ -220,7 +220,8 @@ def _disjoint(board: "Board", rails_w: Mapping[str, Array], source: str) -> tupl
     for rail, sensor in board.sensors.rails.items():
         name = f"power_w.{rail}"
         is_part = "everything" not in sensor.covers and not covered & set(sensor.covers)
-        if name in rails_w and name != source and is_part:
+        is_seen = name in rails_w and not np.isnan(rails_w[name]).all()
+        if is_seen and name != source and is_part:
             covered |= set(sensor.covers)
             found.append(name)
     return tuple(found)
