@@ -13,16 +13,17 @@ _WARM_UP_S: Final = 60
 
 
 def measure(quick: bool) -> dict[str, Any]:
-    """Wall time of one process; the compiled physics are loaded before the clock starts."""
+    """Seconds of a core, over all threads; the compiled physics are loaded before the count."""
     seconds = QUICK_SECONDS if quick else SECONDS
     warm = truth(0, seconds=_WARM_UP_S, n_runs=1)
     fit_joint(warm.board, warm.runs)
     known = truth(0, seconds=seconds, n_runs=1)
-    start_s = time.perf_counter()
+    wall_s, core_s = time.perf_counter(), time.process_time()
     result = fit_joint(known.board, known.runs)
-    took_s = time.perf_counter() - start_s
+    core_s = time.process_time() - core_s
     return row(
-        {"full_fit_s": Figure(value=took_s, bar=60.0)},
+        {"core_s": Figure(value=core_s, bar=60.0)},
+        wall_s=time.perf_counter() - wall_s,
         board=known.board.name,
         trace_s=seconds,
         residuals=result.n,

@@ -48,7 +48,7 @@ def spread(blocks: Sequence[Block], p: int) -> Spread:
             is_full = np.abs(block.residuals) < HUBER * np.sqrt(block.worth)
             slopes = (block.slopes * is_full[:, :, None]).reshape(-1, len(block.columns))
             information[at] += slopes.T @ slopes
-            meat[at] += _rounding(block)
+            meat[at] += _bias(block)[1]
             turned = np.einsum("nsk,sc->cnk", block.slopes, basis)
             for c in range(basis.shape[1]):
                 meat[at] += _between(turned[c], lags[c])
@@ -91,42 +91,31 @@ def _symmetric(matrix: Array) -> Array:
 
 
 def _bias(block: Block) -> tuple[Array, Array]:
-    """What rounding leaves behind: mean residuals (n, s), and the cell of each value (n, s).
+    """What rounding leaves behind: residuals (n, s) it explains, and its share of M (k, k).
 
     A value that stays between the same two steps of its sensor is rounded the same way each time
-    it comes back. Cells are half a step of the predicted value; -1 where nothing was measured.
+    it comes back. Readings fall into cells of half a step of the predicted value; the variance
+    between cells is what their means show beyond the noise within them, and each mean counts by
+    how sure it is.
     """
     bias = np.zeros_like(block.residuals)
-    cells = np.full(block.residuals.shape, -1)
+    meat = np.zeros((len(block.columns), len(block.columns)))
     for s, step in enumerate(block.signals.step):
         known = ~np.isnan(block.signals.measured[:, s])
         if step <= 0 or not known.any():
             continue
         places = np.round(2.0 * block.said[known, s] / step)
         _, cell, counts = np.unique(places, return_inverse=True, return_counts=True)
-        mean = np.bincount(cell, block.residuals[known, s]) / counts
-        bias[known, s], cells[known, s] = mean[cell], cell
-    return bias, cells
-
-
-def _rounding(block: Block) -> Array:
-    """The share of M (k, k) of errors that are the same wherever the predicted value is."""
-    k = len(block.columns)
-    bias, cells = _bias(block)
-    found = np.zeros((k, k))
-    for s in range(cells.shape[1]):
-        known = cells[:, s] >= 0
-        if not known.any():
-            continue
-        _, cell, counts = np.unique(cells[known, s], return_inverse=True, return_counts=True)
         r = block.residuals[known, s]
-        noise = float(np.var(r - bias[known, s]))
-        between = np.bincount(cell, bias[known, s]) / counts
-        variance = max(float(np.mean(between**2 - noise / counts)), 0.0)
-        sums = np.zeros((len(counts), k))
+        mean = np.bincount(cell, r) / counts
+        noise = float(((r - mean[cell]) ** 2).sum()) / max(len(r) - len(counts), 1)
+        variance = max(float(np.mean(mean**2 - noise / counts)), 0.0)
+        sure = variance / np.maximum(variance + noise / counts, 1e-300)
+        bias[known, s] = (sure * mean)[cell]
+        sums = np.zeros((len(counts), len(block.columns)))
         np.add.at(sums, cell, block.slopes[known, s])
-        found += variance * sums.T @ sums
-    return found
+        meat += variance * sums.T @ sums
+    return bias, meat
 
 
 def _kinds(blocks: Sequence[Block]) -> list[list[Block]]:

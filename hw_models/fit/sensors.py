@@ -22,6 +22,9 @@ _COLDEST_C: Final = -40.0
 _HOTTEST_C: Final = 150.0
 _STUCK_S: Final = 60.0
 _STUCK_READINGS: Final = 30
+# What the others must move, at least, before a sensor that stands still is stuck.
+_MOVES_K: Final = 2.0
+_MOVES_STEPS: Final = 3.0
 # Rails that feed disjoint parts may add up to the input, give or take what sensors are off by.
 _SENSOR_SHARE: Final = 0.05
 _SWAPPED_SHARE: Final = 0.5
@@ -112,7 +115,7 @@ def _stuck_zones(
     for name, values in zones_c.items():
         zone = board.sensors.zones[name.removeprefix("temps_c.")]
         others = [other for key, other in zones_c.items() if key != name]
-        least_k = 3.0 + 4.0 * zone.resolution_k.value
+        least_k = _MOVES_K + _MOVES_STEPS * zone.resolution_k.value
         for part in _stretches(values, times_s):
             moved_k = [np.ptp(other[part]) for other in others if not np.isnan(other[part]).any()]
             if not moved_k or np.median(moved_k) <= least_k:
@@ -191,10 +194,10 @@ def _over_input(board: "Board", rails_w: Mapping[str, Array], times_s: Array) ->
     parts = _disjoint(board, rails_w, source)
     if source not in rails_w or not parts:
         return
-    total_w = np.sum([rails_w[name] for name in parts], axis=0)
+    total_w = np.nansum([rails_w[name] for name in parts], axis=0)
     steps_w = sum(board.sensors.rails[n.removeprefix("power_w.")].resolution_w.value for n in parts)
-    room_w = _SENSOR_SHARE * np.nan_to_num(total_w) + steps_w
-    over = np.nan_to_num(total_w) - np.nan_to_num(rails_w[source], nan=np.inf) > room_w
+    room_w = _SENSOR_SHARE * total_w + steps_w
+    over = total_w - np.nan_to_num(rails_w[source], nan=np.inf) > room_w
     if not over.any():
         return
     at = int(over.argmax())
@@ -217,7 +220,8 @@ def _disjoint(board: "Board", rails_w: Mapping[str, Array], source: str) -> tupl
     for rail, sensor in board.sensors.rails.items():
         name = f"power_w.{rail}"
         is_part = "everything" not in sensor.covers and not covered & set(sensor.covers)
-        if name in rails_w and name != source and is_part:
+        is_seen = name in rails_w and not np.isnan(rails_w[name]).all()
+        if is_seen and name != source and is_part:
             covered |= set(sensor.covers)
             found.append(name)
     return tuple(found)
