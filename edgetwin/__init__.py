@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from edgetwin.factory import make_backend
     from edgetwin.policies import PolicyEntry, make_policy, register_policy
     from edgetwin.scenario import Scenario, load_scenario, scenario_names
+    from edgetwin.sweeps import sweep
 
 __version__ = "0.1.0"
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "register_policy",
     "run",
     "scenario_names",
+    "sweep",
 ]
 
 _HOMES = {
@@ -55,6 +57,7 @@ _HOMES = {
     "edgetwin.factory": ("make_backend",),
     "edgetwin.policies": ("PolicyEntry", "make_policy", "register_policy"),
     "edgetwin.scenario": ("Scenario", "load_scenario", "scenario_names"),
+    "edgetwin.sweeps": ("sweep",),
 }
 
 

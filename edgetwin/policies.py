@@ -107,12 +107,17 @@ def policy_entries() -> Mapping[str, PolicyEntry]:
     return _table
 
 
-def make_policy(name: str) -> Policy:
-    """A fresh policy by name; KeyError with the nearest name otherwise."""
+def find_policy(name: str) -> PolicyEntry:
+    """The policy of that name; KeyError with the nearest name otherwise."""
     entries = policy_entries()
     if name not in entries:
         raise KeyError(unknown("policy", name, list(entries)))
-    return entries[name].make()
+    return entries[name]
+
+
+def make_policy(name: str) -> Policy:
+    """A fresh policy by name; KeyError with the nearest name otherwise."""
+    return find_policy(name).make()
 
 
 def _register_own() -> None:

@@ -1,9 +1,9 @@
 """What a long command leaves behind: a run folder and its finished cells."""
 
-import hashlib
+import io
 import os
 import platform
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
@@ -11,53 +11,10 @@ from pathlib import Path
 from typing import Any, Literal, Self, final
 from urllib.parse import quote
 
-from edgetwin.progress import Progress
+from edgetwin.cells import CellStore
 from edgetwin.storage import exact_json, json_ready, read_json, strict_json, write_atomically
 
 SCHEMA = 1
-
-
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CellStore:
-    """Finished cells outlive the process that computed them: one JSON file a cell.
-
-    A key is anything JSON can say (a mapping with policy, board, seed); its file is named by a
-    hash. Floats come back bit for bit, tuples as lists. A damaged file counts as missing.
-    """
-
-    path: Path
-
-    def done(self, key: object) -> bool:
-        """A cell is done when its whole file is there and carries this key."""
-        return _record(self._file(key), _canonical(key)) is not None
-
-    def get(self, key: object) -> Any:
-        """A finished cell's value; KeyError when it is missing or damaged."""
-        record = _record(self._file(key), _canonical(key))
-        if record is None:
-            raise KeyError(f"no finished cell {_canonical(key)} in {self.path}; run it first.")
-        return record["value"]
-
-    def put(self, key: object, value: object) -> None:
-        """A finished cell is stored whole or not at all; the last of two writers stays."""
-        record = {"schema": SCHEMA, "key": key, "value": value}
-        write_atomically(self._file(key), exact_json(record) + "\n")
-
-    def missing(self, keys: Iterable[object]) -> list[Any]:
-        """The cells still to be computed, each once, in the order given."""
-        unique = {_canonical(key): key for key in keys}
-        return [key for key in unique.values() if not self.done(key)]
-
-    def items(self) -> Iterator[tuple[Any, Any]]:
-        """Every finished cell as key and value, in the order of the keys' text."""
-        records = filter(None, map(_record, self.path.glob("*.json")))
-        for record in sorted(records, key=lambda record: _canonical(record["key"])):
-            yield record["key"], record["value"]
-
-    def _file(self, key: object) -> Path:
-        name = hashlib.sha256(_canonical(key).encode()).hexdigest()[:32]
-        return self.path / f"{name}.json"
 
 
 @final
@@ -115,6 +72,23 @@ class RunFolder:
         """The figures of a run are in `kpis.json`; those that do not apply are null."""
         write_atomically(self.path / "kpis.json", strict_json(kpis) + "\n")
 
+    def write_results(
+        self, labels: Mapping[str, Sequence[Any]], figures: Mapping[str, Sequence[float | None]]
+    ) -> Path:
+        """One row a run in `results.parquet`: what was run, then its figures, null where none.
+
+        The same columns give the same file, byte by byte.
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        columns = {name: pa.array(values) for name, values in labels.items()}
+        columns |= {name: pa.array(values, type=pa.float64()) for name, values in figures.items()}
+        buffer = io.BytesIO()
+        pq.write_table(pa.table(columns), buffer, compression="zstd")
+        write_atomically(self.path / "results.parquet", buffer.getvalue())
+        return self.path / "results.parquet"
+
     def finish(self, status: Literal["done", "failed"] = "done") -> None:
         """A run ends once, with a status and a time."""
         self._write({**_read_run(self._file), "status": status, "finished": _now()})
@@ -131,61 +105,6 @@ class RunFolder:
 
     def _write(self, record: Mapping[str, object]) -> None:
         write_atomically(self._file, strict_json(record) + "\n")
-
-
-def run_cells(
-    store: CellStore,
-    keys: Iterable[object],
-    work: Callable[[Any], object],
-    jobs: int = 1,
-    progress: Progress | None = None,
-) -> list[Any]:
-    """Only the missing cells are computed; each is stored by the process that finished it.
-
-    Returns the values of all `keys`, in order, as the store reads them, so that a resumed run
-    and an uninterrupted one give the same. `jobs` processes (-1: one a core) share the work;
-    `work` takes a key and must depend on nothing else. The total of `progress` grows here.
-    """
-    if jobs == 0:
-        raise ValueError("jobs is 0; give a positive number, or -1 for one process a core.")
-    wanted = list(keys)
-    missing = store.missing(wanted)
-    shown = progress or Progress("cells")
-    shown.total += len(missing)
-    for _ in _worked(store, missing, work, jobs):
-        shown.advance()
-    return [store.get(key) for key in wanted]
-
-
-def _worked(
-    store: CellStore, keys: Sequence[object], work: Callable[[Any], object], jobs: int
-) -> Iterator[str]:
-    """The text of every key whose cell is now computed and stored."""
-    if jobs == 1 or len(keys) <= 1:
-        yield from (_work_one(store, key, work) for key in keys)
-        return
-    from joblib import Parallel, delayed
-
-    tasks = [delayed(_work_one)(store, key, work) for key in keys]
-    yield from Parallel(n_jobs=jobs, return_as="generator_unordered")(tasks)
-
-
-def _work_one(store: CellStore, key: object, work: Callable[[Any], object]) -> str:
-    store.put(key, work(key))
-    return _canonical(key)
-
-
-def _canonical(key: object) -> str:
-    """Equal keys have one text, whatever the order of their parts."""
-    return exact_json(key, sort_keys=True)
-
-
-def _record(file: Path, key_text: str | None = None) -> dict[str, Any] | None:
-    """The whole cell in a file, or None when missing, damaged or not of this key."""
-    record = read_json(file)
-    if not isinstance(record, dict) or not {"key", "value"} <= record.keys():
-        return None
-    return record if key_text in (None, _canonical(record["key"])) else None
 
 
 def _now() -> str:
@@ -231,7 +150,7 @@ def _facts(record: Mapping[str, Any]) -> dict[str, str]:
     versions = {"run schema": record["schema"], "edgetwin version": record["versions"]["edgetwin"]}
     hashes = {f"sha256 of {name}": digest for name, digest in record["hashes"].items()}
     facts = versions | hashes | record["arguments"]
-    return {name: _canonical(value) for name, value in facts.items()}
+    return {name: exact_json(value, sort_keys=True) for name, value in facts.items()}
 
 
 def _refuse_another(folder: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:

@@ -4,25 +4,48 @@ import hashlib
 import json
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 
-def write_atomically(path: Path, text: str) -> None:
+def write_atomically(path: Path, content: str | bytes) -> None:
     """A file is there whole or not at all: temporary neighbour, fsync, rename."""
+    data = content.encode() if isinstance(content, str) else content
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
-        with temporary.open("x", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+        with temporary.open("xb") as file:
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def append_line(path: Path, line: str) -> None:
+    """One more line in a log, in one write: none is cut by another, or by the end of the process.
+
+    A new line starts it too, so that one cut by a full disk does not spoil the next.
+    """
+    data = f"\n{line}\n".encode()
+    file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+    try:
+        if os.write(file, data) < len(data):
+            raise OSError(f"{path}: the disk took only part of a line; free some space.")
+    finally:
+        os.close(file)
+
+
+def json_lines(path: Path) -> Iterator[Any]:
+    """What every whole line of a log says, in order; cut and damaged lines are passed over."""
+    for line in path.read_bytes().splitlines():
+        with suppress(ValueError):
+            yield json.loads(line)
 
 
 def file_sha256(path: str | os.PathLike[str]) -> str:

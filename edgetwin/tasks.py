@@ -18,6 +18,7 @@ class Task:
     title: str
     env_id: str
     entry_point: str
+    vector_entry_point: str
     board: str
     scenario: str
     step_s: float
@@ -34,6 +35,7 @@ TASKS = {
             title="Place and migrate applications with QoS targets; keep the SoC cool",
             env_id="edgetwin/Thermal-v0",
             entry_point="edgetwin.envs.thermal:ThermalEnv",
+            vector_entry_point="edgetwin.envs.vector_thermal:ThermalVectorEnv",
             board="hikey970",
             scenario="mixed-20",
             step_s=0.5,
@@ -55,6 +57,7 @@ TASKS = {
             title="Choose GPU clock and batch size of a training job under a power cap",
             env_id="edgetwin/Training-v0",
             entry_point="edgetwin.envs.training:TrainingEnv",
+            vector_entry_point="edgetwin.envs.vector_training:TrainingVectorEnv",
             board="jetson-tx2",
             scenario="train-cap",
             step_s=5.0,

@@ -20,6 +20,12 @@ def jit(function: F) -> F:
     return cast(F, _stamped(compiled))
 
 
+def free(function: F) -> F:
+    """As `jit`, and other threads of Python go on while it runs: for loops over many boards."""
+    made = numba.njit(cache=True, fastmath=_FASTMATH, error_model="numpy", nogil=True)
+    return cast(F, _stamped(made(function)))
+
+
 def inline(function: F) -> F:
     """Compile as part of the caller: for equations of a line or two."""
     return cast(F, numba.njit(inline="always", error_model="numpy")(function))

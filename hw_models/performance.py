@@ -29,6 +29,12 @@ def roof_s(compute_s: float, memory_s: float, q: float) -> float:
     """Time of a kernel bound by compute or memory: (c^q + m^q)^(1/q), q -> inf is the maximum."""
     if memory_s == 0.0:
         return compute_s
+    return both_s(compute_s, memory_s, q)
+
+
+@inline
+def both_s(compute_s: float, memory_s: float, q: float) -> float:
+    """`roof_s` where neither time is zero."""
     long_s = max(compute_s, memory_s)
     factor: float = (1.0 + (min(compute_s, memory_s) / long_s) ** q) ** (1.0 / q)
     return long_s * factor

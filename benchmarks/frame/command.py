@@ -22,9 +22,12 @@ def run_command(name: str, argv: list[str] | None = None) -> int:
     from edgetwin.storage import strict_json, write_atomically
 
     announce_compiling()
-    study = import_module(f"benchmarks.{name}.study").STUDY.run(args.quick)
+    chosen = import_module(f"benchmarks.{name}.study").STUDY
+    study = chosen.run(args.quick)
     if args.out is not None:
         write_atomically(args.out / f"{name}.json", strict_json(study) + "\n")
+        if chosen.draw is not None:
+            chosen.draw(study, args.out)
     if args.json:
         print_json(study)
     else:
@@ -44,5 +47,5 @@ def _parser(name: str) -> argparse.ArgumentParser:
     parser.add_argument("--json", action="store_true", help="print exactly one JSON object")
     parser.add_argument("--quick", action="store_true", help="every row with fewer repetitions")
     parser.add_argument("--strict", action="store_true", help="exit 1 when a row falls short")
-    parser.add_argument("--out", type=Path, help=f"folder for {name}.json")
+    parser.add_argument("--out", type=Path, help=f"folder for {name}.json and its page")
     return parser

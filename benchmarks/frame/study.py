@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, final
 
 import numba
@@ -18,11 +19,15 @@ Rows = Mapping[str, tuple[str, Measure]]
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Study:
-    """Rows by name, each a title and what measures it (given `quick`); `more` is not judged."""
+    """Rows by name, each a title and what measures it (given `quick`); `more` is not judged.
+
+    draw, if given, writes a page of the result into a folder.
+    """
 
     name: str
     rows: Rows
     more: Rows = field(default_factory=dict)
+    draw: Callable[[Mapping[str, Any], Path], Path] | None = None
 
     def run(self, quick: bool) -> dict[str, Any]:
         """{"bars": rows of the table, "more": further rows, "quick", "versions"}."""

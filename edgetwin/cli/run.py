@@ -1,6 +1,5 @@
 """`edgetwin run TASK`: policies over seeds on one board, compared in one table."""
 
-import hashlib
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -34,8 +33,9 @@ def run(
 
     Example: edgetwin run thermal --policies powersave,ondemand,qos-dvfs --seeds 5
     """
+    from edgetwin.intervals import summarise
     from edgetwin.policies import policy_entries
-    from edgetwin.sweep import run_study, summarise
+    from edgetwin.sweeps import run_study
     from edgetwin.tasks import find_task
 
     chosen = find_task(task)
@@ -44,11 +44,15 @@ def run(
         return
     study = _study(chosen, board, scenario, policies, seeds, seed, duration_s, backend)
     with ExitStack() as stack:
-        folder = _folder(stack, study, task, out)
+        path = out or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        folder = stack.enter_context(study.open(path, command(), verb="run", task=task))
         announce_compiling()
-        runs = run_study(study, folder, jobs)
-        table = {name: summarise(kpis, chosen.kpis) for name, kpis in runs.items()}
-        result = {"task": task, "board": study.board.name, "scenario": study.scenario.name,
+        rows = run_study(study, folder, jobs=jobs, keep_traces=True)
+        table = {
+            policy.name: summarise((r.kpis for r in rows if r.policy == policy.name), chosen.kpis)
+            for policy in study.policies
+        }
+        result = {"task": task, "board": study.boards[0].name, "scenario": study.scenarios[0].name,
                   "seeds": list(study.seeds), "policies": table}  # fmt: skip
         if out is not None:
             folder.write_kpis(result)
@@ -79,29 +83,39 @@ def _study(
     duration_s: float | None,
     backend: str,
 ) -> Any:
+    from edgetwin.policies import find_policy
     from edgetwin.scenario import load_scenario
-    from edgetwin.sweep import Study
+    from edgetwin.sweeps import Study
     from hw_models.board import load_board
 
-    if seeds < 1 or seed < 0:
-        raise ValueError(f"--seeds {seeds} --seed {seed}: give at least one seed, from 0 on.")
-    if duration_s is not None and not 0 < duration_s < 1e9:
-        raise ValueError(f"--duration {duration_s}: give a positive number of seconds.")
-    names = tuple(filter(None, policies.split(","))) if policies else task.policies
-    if not names or len(set(names)) < len(names):
-        raise ValueError(f"--policies {policies}: name at least one policy, each once.")
+    check_numbers(seeds, seed, duration_s)
+    names = names_of("--policies", policies, task.policies)
     _check_names(task, names, backend)
     plan = load_scenario(scenario or task.scenario)
-    made = load_board(board or task.board)
-    plan.realise(made, seed=seed)
     return Study(
-        board=made,
-        scenario=plan,
-        policies=names,
+        policies=tuple(map(find_policy, names)),
+        boards=(load_board(board or task.board),),
+        scenarios=(plan,),
         seeds=tuple(range(seed, seed + seeds)),
         duration_s=duration_s or min(task.duration_s, plan.duration_s),
         backend=backend,
     )
+
+
+def check_numbers(seeds: int, seed: int, duration_s: float | None) -> None:
+    """ValueError unless there is a seed and time to run."""
+    if seeds < 1 or seed < 0:
+        raise ValueError(f"--seeds {seeds} --seed {seed}: give at least one seed, from 0 on.")
+    if duration_s is not None and not 0 < duration_s < 1e9:
+        raise ValueError(f"--duration {duration_s}: give a positive number of seconds.")
+
+
+def names_of(option: str, given: str | None, default: tuple[str, ...]) -> tuple[str, ...]:
+    """The names in an option, with commas between; ValueError for none or one given twice."""
+    names = tuple(filter(None, given.split(","))) if given is not None else default
+    if not names or len(set(names)) < len(names):
+        raise ValueError(f"{option} {given}: name at least one, each once.")
+    return names
 
 
 def _check_names(task: Any, policies: tuple[str, ...], backend: str) -> None:
@@ -123,24 +137,6 @@ def _check_names(task: Any, policies: tuple[str, ...], backend: str) -> None:
         raise ValueError("a recorded trace obeys no policy; use: edgetwin replay LOG --board NAME")
 
 
-def _folder(stack: ExitStack, study: Any, task: str, out: Path | None) -> Any:
-    from edgetwin.runs import RunFolder
-
-    path = out or Path(stack.enter_context(tempfile.TemporaryDirectory()))
-    arguments = {
-        "verb": "run",
-        "task": task,
-        "board": study.board.name,
-        "scenario": study.scenario.model_dump(mode="json"),
-        "policies": study.policies,
-        "seeds": study.seeds,
-        "duration_s": study.duration_s,
-        "backend": study.backend,
-    }
-    board = hashlib.sha256(study.board.model_dump_json().encode()).hexdigest()
-    return stack.enter_context(RunFolder.create(path, command(), arguments, {"board": board}))
-
-
 def command() -> list[str]:
     """The words that repeat this run."""
     return ["edgetwin", *sys.argv[1:]]
@@ -149,14 +145,15 @@ def command() -> list[str]:
 def _print(study: Any, table: dict[str, Any], units: dict[str, str]) -> None:
     n = len(study.seeds)
     seeds = "one seed" if n == 1 else f"{n} seeds, mean and 95 % interval"
-    board = f"{study.board.name} (grade {study.board.grade})"
-    title = f"{study.scenario.name} on {board}, {seeds}"
+    board = f"{study.boards[0].name} (grade {study.boards[0].grade})"
+    title = f"{study.scenarios[0].name} on {board}, {seeds}"
     heads = ["policy", *(f"{name} [{u}]" if u else name for name, u in units.items())]
-    rows = [[policy, *(_cell(table[policy][name]) for name in units)] for policy in table]
+    rows = [[policy, *(cell(table[policy][name]) for name in units)] for policy in table]
     print_table(title, heads, rows)
 
 
-def _cell(figure: dict[str, float | None]) -> str:
+def cell(figure: Mapping[str, float | None]) -> str:
+    """A mean with half its interval, where it has one."""
     if figure["low"] is None or figure["high"] is None:
         return show(figure["value"])
     half = (figure["high"] - figure["low"]) / 2

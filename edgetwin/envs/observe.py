@@ -7,11 +7,21 @@ import numpy as np
 
 from edgetwin.envs.calibration import calibration_entry
 from edgetwin.envs.info import Block, Entries
+from edgetwin.kernel.batch_read import (
+    CAP_W,
+    DROPPED,
+    ENERGY_J,
+    FAN,
+    HEAD,
+    OVER_CAP,
+    QOS,
+    REWARD_A,
+    REWARD_B,
+    T_S,
+    THROTTLED,
+)
 from edgetwin.simulator import Simulator
 from hw_models.compiled import jit
-
-# Fixed head of the block; after it temperatures, rails and clocks in board order.
-T_S, ENERGY_J, THROTTLED, CAP_W, OVER_CAP, QOS, REWARD_A, REWARD_B, FAN, DROPPED, HEAD = range(11)
 
 
 @jit
@@ -89,10 +99,10 @@ def entries(
         end = at + len(names)
 
         def read(block: Block) -> dict[str, float | None]:
-            values: list[float | None] = block[at:end].tolist()
             if block.item(DROPPED):
-                values = [None if v is None or math.isnan(v) else v for v in values]
-            return dict(zip(names, values, strict=True))
+                values = block[at:end].tolist()
+                return {n: None if math.isnan(v) else v for n, v in zip(names, values, strict=True)}
+            return dict(zip(names, block[at:end].tolist(), strict=False))
 
         return read
 

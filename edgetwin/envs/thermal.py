@@ -123,7 +123,7 @@ class ThermalEnv(BoardEnv):
             board.unit_list[: len(cores)]
         ):
             raise ValueError(f"{board.name} must list CPU cores and their clocks first.")
-        self._clusters = list(range(len(names)))
+        self.clusters = list(range(len(names)))
         self._levels = [len(board.clocks[d].freqs_hz.value) for d in names]
         n_cores, n_clusters = len(cores), len(names)
         self._by_governor = self.clocks == "governor"
@@ -141,8 +141,8 @@ class ThermalEnv(BoardEnv):
         self._hold()
         name = "qos-dvfs" if self.clocks == "governor" else "userspace"
         s = self.sim.state[0]
-        s["governor"][self._clusters] = GOVERNORS.index(name)
-        s["fixed"][self._clusters] = s["target"][self._clusters]
+        s["governor"][self.clusters] = GOVERNORS.index(name)
+        s["fixed"][self.clusters] = s["target"][self.clusters]
 
     def _act_and_run(self, action: Any, end_ns: int) -> float:
         event_ns = self._next_event_ns
@@ -156,7 +156,8 @@ class ThermalEnv(BoardEnv):
             if reward == REFUSED:
                 raise ValueError(f"action {action!r} is not in {self.action_space}.")
             self._finish_run(end_ns)  # a job ended, or something comes from outside
-            self._hold()
+            if self.sim.table.rows is not self._held[2]:
+                self._hold()
             reward = look_now(self.sim.state, self._record, self.slots, self._obs, self._block)
         return reward
 
@@ -174,7 +175,7 @@ class ThermalEnv(BoardEnv):
     def _move_and_ask(self, action: Any) -> int:
         """The move of an action that also asks for clocks."""
         move, *levels = self._checked(action)
-        self.sim.state["fixed"][0, self._clusters] = levels
+        self.sim.state["fixed"][0, self.clusters] = levels
         return move
 
 

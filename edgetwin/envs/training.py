@@ -85,20 +85,21 @@ class TrainingEnv(BoardEnv):
     reward_names: ClassVar[tuple[str, str]] = ("reward_progress", "reward_cap")
 
     def _build(self) -> None:
-        self._job = self._training_job(self.scenario)
-        self._batches = sorted(self._job.samples_to_target)
+        self._job = self.training_job(self.scenario)
+        self.batches = sorted(self._job.samples_to_target)
         kinds = self.board.performance.accelerators
         gpus = [u for u in self.board.unit_list if u.kind in kinds]
         if not gpus or not self.board.sensors.rails:
             raise ValueError(f"{self.board.name} has no GPU or no power sensor; try jetson-tx2.")
-        self._gpu = [u.name for u in self.board.unit_list].index(gpus[0].name)
-        self._domain = list(self.board.clocks).index(gpus[0].domain)
+        self.gpu = [u.name for u in self.board.unit_list].index(gpus[0].name)
+        self.domain = list(self.board.clocks).index(gpus[0].domain)
         levels = len(self.board.clocks[gpus[0].domain].freqs_hz.value)
         high = [200.0, POWER_LIMIT_W, POWER_LIMIT_W, 1.0, 1.0, 1.0, TOTAL_RATE_LIMIT, 1.0, 1.0]
         self.observation_space = self._boxed([-50.0] + [0.0] * 8, high)
-        self.action_space = spaces.MultiDiscrete([levels, len(self._batches)])
+        self.action_space = spaces.MultiDiscrete([levels, len(self.batches)])
 
-    def _training_job(self, scenario: Scenario) -> TrainingJob:
+    def training_job(self, scenario: Scenario) -> TrainingJob:
+        """The first training job of a scenario; ValueError when it has none."""
         for arrival in scenario.realise(self.board, seed=0).arrivals:
             if isinstance(arrival.job, TrainingJob):
                 return arrival.job
@@ -106,9 +107,9 @@ class TrainingEnv(BoardEnv):
 
     def _begin(self) -> None:
         s = self.sim.state[0]
-        s["governor"][self._domain] = GOVERNORS.index("userspace")
-        s["fixed"][self._domain] = s["target"][self._domain]
-        self._batch = self._batches.index(self._training_job(self._episode).batch)
+        s["governor"][self.domain] = GOVERNORS.index("userspace")
+        s["fixed"][self.domain] = s["target"][self.domain]
+        self._batch = self.batches.index(self.training_job(self._episode).batch)
         self._progress = 0.0
         self._seen_ns = 0
 
@@ -116,10 +117,10 @@ class TrainingEnv(BoardEnv):
         level, batch = self._checked(action)
         sim, slot = self.sim, self._slot()
         mark_step(sim.state)
-        sim.state["fixed"][0, self._domain] = level
-        request_level(sim.state, self._record, self._domain, level)
+        sim.state["fixed"][0, self.domain] = level
+        request_level(sim.state, self._record, self.domain, level)
         if slot is not None and batch != self._batch:
-            change_batch(sim, slot, self._batches[batch])
+            change_batch(sim, slot, self.batches[batch])
             self._batch = batch
         self._finish_run(end_ns)
         return self._fill()
@@ -137,10 +138,10 @@ class TrainingEnv(BoardEnv):
 
     def _fill(self) -> float:
         slot, obs, block = self._slot(), self._obs, self._block
-        over = max(1, len(self._batches) - 1)
+        over = max(1, len(self.batches) - 1)
         obs[4] = self._batch / over
         look(
-            self.sim.state, self._record, -1 if slot is None else slot, self._gpu, self._domain,
+            self.sim.state, self._record, -1 if slot is None else slot, self.gpu, self.domain,
             bool(self.sim.finished), obs, block,
         )  # fmt: skip
         progress = float(obs[5])

@@ -19,7 +19,7 @@ from edgetwin.report.sections import (
     Table,
 )
 from edgetwin.runs import RunFolder
-from edgetwin.sweep import Study
+from edgetwin.sweeps import Study
 from hw_models.board import Board
 from hw_models.trace import Trace, read_trace
 
@@ -34,9 +34,10 @@ def write_run_page(
     """Write report.html into the run folder and return its path."""
     sections: list[Section] = [_facts(study), _table(result, units)]
     for policy in study.policies:
-        trace = read_trace(folder.trace_path(policy, study.seeds[0]))
-        sections += run_sections(study.board, trace, f"{policy}, seed {study.seeds[0]}: ")
-    title = f"{study.scenario.name} on {study.board.name}"
+        trace = read_trace(folder.trace_path(policy.name, study.seeds[0]))
+        prefix = f"{policy.name}, seed {study.seeds[0]}: "
+        sections += run_sections(study.boards[0], trace, prefix)
+    title = f"{study.scenarios[0].name} on {study.boards[0].name}"
     page = Page(title=title, sections=sections, command=command)
     return write_page(page, folder.path / "report.html")
 
@@ -66,11 +67,11 @@ def run_sections(board: Board, trace: Trace, prefix: str) -> list[Section]:
 
 
 def _facts(study: Study) -> KeyValue:
-    board = study.board
+    board = study.boards[0]
     items: dict[str, str | int | float | None] = {
         "board": f"{board.name}: {board.title}",
         "calibration grade": board.grade,
-        "scenario": study.scenario.title,
+        "scenario": study.scenarios[0].title,
         "seeds": len(study.seeds),
         "simulated seconds at most": study.duration_s,
     }

@@ -56,9 +56,13 @@ def steady_temps_c(board: Board, lowered: Lowered, state: State) -> NDArray[np.f
     return network.steady(power_w, float(s["ambient_c"]), gain_w, leakage_law(board))
 
 
+def noise_key(seed: int) -> int:
+    """What the noise of a board's sensors is drawn from, 64 bits."""
+    return int(np.random.SeedSequence([seed, 1]).generate_state(1, np.uint64)[0])
+
+
 def _at_ambient(board: Board, lowered: Lowered, plan: Plan, seed: int) -> State:
-    key = int(np.random.SeedSequence([seed, 1]).generate_state(1, np.uint64)[0])
-    state = new_state(lowered, ambient_c=plan.ambient_c, key=key)
+    state = new_state(lowered, ambient_c=plan.ambient_c, key=noise_key(seed))
     s = state[0]
     s["cap_w"] = np.inf if plan.cap_w is None else plan.cap_w
     if plan.fan is not None:

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw_models.fit.covariance import Spread, spread
-from hw_models.fit.places import Place
+from hw_models.fit.places import NOT_PINNED_STD, Place
 from hw_models.fit.prepared import thinned
 from hw_models.fit.problem import Block, TraceProblem
+from hw_models.fit.profile import Bounds, intervals
 from hw_models.fit.solver import Solution, minimise
 
 Array = NDArray[np.float64]
@@ -28,14 +29,16 @@ class Estimate:
     """Where a problem has its minimum, and how sharp it is.
 
     problem is the solved one, with the noise found, z (p,) its minimum; still are the numbers that
-    move nothing at all and were left out; rms by signal in its unit; log_misfit is the mean over
-    signals of ln(rms^2 in units of the sensor's noise).
+    move nothing at all and were left out; intervals (low, high) in z at 90 %, by index, of those
+    that are not as the quadratic picture has them; rms by signal in its unit; log_misfit is the
+    mean over signals of ln(rms^2 in units of the sensor's noise).
     """
 
     problem: TraceProblem
     still: tuple[Place, ...]
     z: Array
     spread: Spread
+    intervals: Bounds
     has_converged: bool
     rms: Mapping[str, float]
 
@@ -62,11 +65,14 @@ def estimate(problem: TraceProblem, seed: int) -> Estimate:
         solution = _solved(found, z, most=6 if not last else 10)
         z = solution.z
     blocks = list(found.blocks(z))
+    width = spread(blocks, len(z))
+    sharp = [int(i) for i in np.flatnonzero(np.diag(width.covariance) < NOT_PINNED_STD**2)]
     return Estimate(
         problem=found,
         still=still,
         z=z,
-        spread=spread(blocks, len(z)),
+        spread=width,
+        intervals=intervals(found, z, width, *_box(found), sharp),
         has_converged=solution.has_converged,
         rms=_rms(found, blocks),
     )
@@ -88,14 +94,15 @@ def _first_look(problem: TraceProblem, seed: int) -> Array:
 
 
 def _solved(problem: TraceProblem, start: Array, most: int) -> Solution:
-    low = np.array(
-        [
-            place.z(place.low) if place.low > 0 or not place.is_log else -np.inf
-            for place in problem.places
-        ]
-    )
-    high = np.array([place.z(place.high) for place in problem.places])
+    low, high = _box(problem)
     return minimise(problem, start, low, high, most=most, enough=_ENOUGH)
+
+
+def _box(problem: TraceProblem) -> tuple[Array, Array]:
+    """The bounds of every number, on the scale of the fit."""
+    low = [place.z(place.low) for place in problem.places]
+    high = [place.z(place.high) for place in problem.places]
+    return np.array(low), np.array(high)
 
 
 def _rms(problem: TraceProblem, blocks: Sequence[Block]) -> dict[str, float]:

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw_models.fit.covariance import Spread
-from hw_models.fit.identify import NOT_PINNED_STD, statuses
-from hw_models.fit.places import OFFSETS, POWER, THERMAL, Place, usual
+from hw_models.fit.identify import statuses
+from hw_models.fit.places import NOT_PINNED_STD, OFFSETS, POWER, THERMAL, Place, usual
 from hw_models.fit.plan import ExcitationPlan, Segment
 from hw_models.fit.runs import Run
 from hw_models.fit.segments import as_recorded, library
@@ -48,8 +48,8 @@ def plan_excitation(
     safe_c is what no zone may pass as the board file predicts it, by default 5 K below the lowest
     trip that throttles or switches off (80 degC without one); ambient_c the air, by default the
     board file's; period_s the time between readings; free names the numbers as in `fit_joint`. A
-    number counts as pinned where its standard error falls below half the fit's prior. ValueError
-    where the board is too hot even at rest.
+    number counts as pinned where its standard error falls below what the board file says.
+    ValueError where the board is too hot even at rest.
     """
     air_c = board.thermal.ambient_c.value if ambient_c is None else ambient_c
     most_c = _default_safe_c(board) if safe_c is None else safe_c

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from hw_models.fit.advice import cure, plain
 from hw_models.fit.covariance import Spread
-from hw_models.fit.places import WEAK, Place
+from hw_models.fit.places import NOT_PINNED_STD, WEAK, Place
 from hw_models.fit.result import Finding, Status
 
 Array = NDArray[np.float64]
@@ -21,8 +21,6 @@ Array = NDArray[np.float64]
 DEAD: Final = 0.1
 # A direction of which the data leave more than this share of the prior variance is flat.
 FLAT: Final = 0.5
-# A standard error as large as what the board file says.
-NOT_PINNED_STD: Final = 1.0 / WEAK
 # What is left of a flat direction in a number this well known does not matter.
 _NEGLIGIBLE_STD: Final = 0.02
 TRADED: Final = 0.95
@@ -183,7 +181,7 @@ def _combination(
 
 
 def _is_temperature(path: str) -> bool:
-    return path.endswith(("offset_k", "ambient_c")) or ".initial_c[" in path
+    return "offset_k" in path or path.endswith("ambient_c") or ".initial_c[" in path
 
 
 def _is_scale(places: Sequence[Place], z: Array, direction: Array) -> bool:

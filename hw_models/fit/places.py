@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 WEAK: Final = 3.0
+# A standard error on the scale of the fit as large as what the board file says.
+NOT_PINNED_STD: Final = 1.0 / WEAK
 POWER: Final = (
     "power.units.*",
     "power.domains.*",
@@ -136,6 +138,13 @@ def run_places(
 
 
 _START_K: Final = 5.0
+
+
+def offset_places(board: "Board", run: str) -> Iterator[Place]:
+    """What each zone of one run is off by, beyond the board's own offset."""
+    for name, zone in board.sensors.zones.items():
+        spread_k = np.max(zone.offset_k.std) or 1.0
+        yield _degrees(f"runs.{run}.offset_k.{name}", 0.0, float(spread_k))
 
 
 def _degrees(path: str, start_c: float, std_k: float) -> Place:

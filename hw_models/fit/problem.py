@@ -119,7 +119,8 @@ class TraceProblem:
             lowered, data.seen, ambient_c, start_c, data.longest_step_s
         )
         found = [data.rails.of(rails_w)] if self.rails else []
-        found += [data.zones.of(zones_c)] if self.zones else []
+        offset_k = [values.get(f"{own}offset_k.{zone}", 0.0) for zone in lowered.zones]
+        found += [data.zones.of(zones_c + np.array(offset_k))] if self.zones else []
         if run in self.meters:
             offset_s = values.get(f"{own}meter_offset_s", 0.0)
             found.append(self.meters[run].seen(data.seen.t_s, energy_j, offset_s))

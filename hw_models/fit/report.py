@@ -1,6 +1,7 @@
 """An estimate in the terms of a board file: values, errors, covariance, findings."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +24,11 @@ def result_of(found: Estimate, runs: Sequence[Run], seed: int) -> FitResult:
     slopes = np.array([p.slope(float(x)) for p, x in zip(places, z, strict=True)])
     covariance = found.spread.covariance * np.outer(slopes, slopes)
     moved = [
-        _parameter(p, p.value(float(x)), float(np.sqrt(v)), s)
-        for p, x, v, s in zip(places, z, np.diag(covariance), status, strict=True)
+        replace(
+            _parameter(p, p.value(float(z[i])), float(np.sqrt(covariance[i, i])), status[i]),
+            interval=_interval(p, found.intervals.get(i)),
+        )
+        for i, p in enumerate(places)
     ]
     still = [_parameter(p, p.start, p.prior_std / WEAK, "dead") for p in found.still]
     return FitResult(
@@ -56,6 +60,10 @@ def _parameter(place: Place, value: float, std: float, status: Status) -> Parame
         status=status,
         prior_std=place.prior_std,
     )
+
+
+def _interval(place: Place, bounds: tuple[float, float] | None) -> tuple[float, float] | None:
+    return None if bounds is None else (place.value(bounds[0]), place.value(bounds[1]))
 
 
 def _padded(covariance: Array, variances: Sequence[float]) -> Array:

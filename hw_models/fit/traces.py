@@ -10,7 +10,16 @@ from numpy.typing import NDArray
 from hw_models.fit.estimate import estimate
 from hw_models.fit.meter import MARGIN_S, Meter, likely_offset_s, view
 from hw_models.fit.networks import Groups, lumped
-from hw_models.fit.places import OFFSETS, POWER, THERMAL, Place, board_places, run_places, usual
+from hw_models.fit.places import (
+    OFFSETS,
+    POWER,
+    THERMAL,
+    Place,
+    board_places,
+    offset_places,
+    run_places,
+    usual,
+)
 from hw_models.fit.prepared import Prepared, prepared
 from hw_models.fit.problem import TraceProblem
 from hw_models.fit.report import result_of
@@ -27,11 +36,15 @@ Array = NDArray[np.float64]
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """What is to be fitted: which signals count, and whether power is taken at measured heat."""
+    """What is to be fitted: the signals that count, the numbers that move.
+
+    own_offsets gives every zone of every run an offset of its own.
+    """
 
     rails: bool
     zones: bool
     patterns: tuple[str, ...]
+    own_offsets: bool = False
 
     @property
     def at_measured_heat(self) -> bool:
@@ -59,15 +72,19 @@ def fit_thermal(
     *,
     free: Sequence[str] | None = None,
     networks: Sequence[Groups] | None = None,
+    own_offsets: bool = False,
     seed: int = 0,
 ) -> FitResult:
     """How heat flows on a board, from its zones, under the power its file predicts.
 
     Ambient and initial temperatures are estimated for every run. networks lists coarser networks
     to try (see `coarser`): the one with the lowest information criterion is kept, and `board` of
-    the result merges the nodes. Other arguments and errors as in `fit_power`.
+    the result merges the nodes. own_offsets is for sensors that were mounted anew: every zone of
+    every run then has an offset (`runs.<run>.offset_k.<zone>`) beyond the board's. Other
+    arguments and errors as in `fit_power`.
     """
-    task = Task(rails=False, zones=True, patterns=_patterns(board, free, (*THERMAL, *OFFSETS)))
+    patterns = _patterns(board, free, (*THERMAL, *OFFSETS))
+    task = Task(rails=False, zones=True, patterns=patterns, own_offsets=own_offsets)
     return _chosen(board, runs, task, networks, seed)
 
 
@@ -77,6 +94,7 @@ def fit_joint(
     *,
     free: Sequence[str] | None = None,
     networks: Sequence[Groups] | None = None,
+    own_offsets: bool = False,
     meter: Meter | None = None,
     seed: int = 0,
 ) -> FitResult:
@@ -87,7 +105,9 @@ def fit_joint(
     as in `fit_thermal`.
     """
     patterns = _patterns(board, free, (*POWER, *THERMAL, *OFFSETS))
-    task = Task(rails=bool(board.sensors.rails), zones=True, patterns=patterns)
+    task = Task(
+        rails=bool(board.sensors.rails), zones=True, patterns=patterns, own_offsets=own_offsets
+    )
     return _chosen(board, runs, task, networks, seed, meter)
 
 
@@ -136,6 +156,7 @@ def trace_problem(
     if not task.at_measured_heat:
         for run in ready:
             places += run_places(board, run.name, run.ambient_c, run.start_c)
+            places += offset_places(board, run.name) if task.own_offsets else ()
     problem = TraceProblem(
         board=board,
         places=tuple(places),
@@ -158,6 +179,8 @@ def _check(board: "Board", runs: Sequence[Prepared], task: Task, meter: Meter | 
         raise ValueError(f"runs are named {', '.join(names)}; expected a name of its own for each.")
     has_rails = any(not np.isnan(run.rails.measured).all() for run in runs)
     has_zones = any(not np.isnan(run.zones.measured).all() for run in runs)
+    if any("." in name for name in names):
+        raise ValueError(f"runs are named {', '.join(names)}; expected names without a dot.")
     if task.at_measured_heat and not has_rails:
         raise ValueError(
             f"no run has a power rail of {board.name}; fit_joint gives the thermal shape without, "

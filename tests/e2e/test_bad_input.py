@@ -228,6 +228,20 @@ replay-gap | replay gap.parquet --board jetson-tx2 | freq_hz.gpu | nan
 replay-backwards | replay backwards.csv --board jetson-tx2 | row 2 | increasing
 replay-words | replay words.csv --board jetson-tx2 | temps_c.gpu | 'warm'
 replay-board | replay whole.parquet --board tx2 | 'tx2' | Did you mean 'jetson-tx2'?
+sweep-no-out | sweep --policies powersave | --out
+sweep-board | sweep --out o --boards hikey970,jetson-tx | 'jetson-tx' | Did you mean 'jetson-tx2
+sweep-board-twice | sweep --out o --boards hikey970,hikey970 | --boards | each once
+sweep-no-boards | sweep --out o --boards , | --boards , | at least one
+sweep-scenario | sweep --out o --scenarios mixed | 'mixed' | 'mixed-20'
+sweep-scenario-wrong-unit | sweep --out o --scenarios s-unit.toml | cpu9
+sweep-policy | sweep --out o --policies powersave,qos | 'qos' | 'qos-dvfs'
+sweep-seeds | sweep --out o --seeds 0 | --seeds 0 | at least one seed
+sweep-seed | sweep --out o --seed -1 | --seed -1 | from 0
+sweep-duration | sweep --out o --duration -1 | --duration -1.0 | positive
+sweep-engine | sweep --out o3 --engine rya | 'rya' | 'ray'
+sweep-jobs | sweep --out o2 --jobs 0 | jobs is 0 | -1
+sweep-file | sweep --out empty.log | empty.log is a file
+sweep-option | sweep --out o --board hikey970 | --board | --boards
 replay-ambient | replay whole.parquet --board jetson-tx2 --ambient-c warm | 'warm'
 record-nothing | record --board jetson-tx2 | nothing to record | --scenario
 record-no-board | record --scenario idle.toml | --board
@@ -408,6 +422,10 @@ API_CASES: list[tuple[str, type[Exception], str, Call]] = [
     ("action-short", ValueError, "[0] | Multi", lambda _: _make(clocks="agent").step([0])),
     ("action-batch", ValueError, "[0, 7] | Multi", lambda _: _make("Training").step([0, 7])),
     ("action-half", ValueError, "0.5 | Multi", lambda _: _make("Training").step([0.5, 1])),
+    ("sweep-none", ValueError, "policies are []", lambda f: _sweep(f, policies=[])),
+    ("sweep-board", KeyError, "'hikey97' | 'hikey970'", lambda f: _sweep(f, boards=["hikey97"])),
+    ("sweep-seeds", ValueError, "seeds are [1, 1]", lambda f: _sweep(f, seeds=[1, 1])),
+    ("sweep-engine", KeyError, "'dask' | ray", lambda f: _sweep(f, engine="dask")),
     ("trace-missing", FileNotFoundError, "none.csv", lambda f: read_trace(f / "none.csv")),
     ("trace-empty", ValueError, "empty.log | empty", lambda f: read_trace(f / "empty.log")),
     ("trace-cut", ValueError, "truncated", lambda f: read_trace(f / "cut.parquet")),
@@ -419,6 +437,11 @@ API_CASES: list[tuple[str, type[Exception], str, Call]] = [
     ("trace-not-text", ValueError, "latin.csv | text", lambda f: read_trace(f / "latin.csv")),
     ("trace-gap", ValueError, "row 1 is nan", lambda f: _crossing_the_gap(f / "gap.parquet")),
 ]
+
+
+def _sweep(folder: Path, **options: Any) -> object:
+    plain = {"policies": ["powersave"], "boards": [TX2], "scenarios": ["train-cap"]}
+    return edgetwin.sweep(**{**plain, "out": folder / "swept", **options})
 
 
 def _reset(**options: Any) -> object:

@@ -103,6 +103,42 @@ def test_heat_alone_is_found_under_known_power() -> None:
     assert _worst(result, values) < 4.0
 
 
+def test_a_sensor_mounted_anew_has_an_offset_of_its_own() -> None:
+    nominal, rng = board(), np.random.default_rng(11)
+    first, second = (run(nominal, {}, rng, rows=500, name=name) for name in ("first", "second"))
+    shifted = {
+        zone: values + 1.5 * (zone == "skin") for zone, values in second.recorded.zones_c.items()
+    }
+    moved = replace(second, recorded=replace(second.recorded, zones_c=shifted))
+    result = fit_thermal(nominal, [first, moved], free=FREE[7:9], own_offsets=True)
+    skin, cpu = (result[f"runs.second.offset_k.{zone}"] for zone in ("skin", "cpu"))
+    assert skin.value - cpu.value == pytest.approx(1.5, abs=0.2)
+    assert (
+        abs(result["runs.first.offset_k.skin"].value) < 4.0 * result["runs.first.offset_k.skin"].std
+    )
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        ((), "no run to fit"),
+        (("a", "a"), "a name of its own"),
+        (("a.b",), "names without a dot"),
+    ],
+)
+def test_runs_that_cannot_be_told_apart_are_refused(names: tuple[str, ...], words: str) -> None:
+    nominal, rng = board(), np.random.default_rng(15)
+    runs = [run(nominal, {}, rng, rows=30, name=name) for name in names]
+    with pytest.raises(ValueError, match=words):
+        fit_joint(nominal, runs, free=FREE)
+
+
+def test_an_unknown_number_is_answered_with_the_nearest() -> None:
+    nominal, rng = board(), np.random.default_rng(16)
+    with pytest.raises(KeyError, match=r"Did you mean 'power.units.gpu.leakage_w'"):
+        fit_power(nominal, [run(nominal, {}, rng, rows=30)], free=["power.units.gpu.leakage"])
+
+
 def test_gross_errors_do_not_move_a_fit() -> None:
     nominal, rng = board(), np.random.default_rng(10)
     values = truth(nominal, rng)

@@ -1,24 +1,22 @@
-"""Run folders, the cell store and progress keep what they promise, also when killed."""
+"""Run folders and progress keep what they promise."""
 
 import io
 import json
 import math
 import os
-import random
 import re
-import signal
 import subprocess
 import sys
-import threading
 import time
 from datetime import datetime
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from edgetwin.progress import Progress, _state
-from edgetwin.runs import CellStore, RunFolder, run_cells
+from edgetwin.runs import RunFolder
 from edgetwin.storage import file_sha256, json_ready, strict_json, write_atomically
 
 COMMAND = ["edgetwin", "run", "thermal"]
@@ -114,7 +112,7 @@ def test_identical_run_is_reopened_with_its_start_and_cells(tmp_path):
     first.cells.put({"seed": 0}, 1.5)
     first.finish()
     again = RunFolder.create(str(tmp_path), COMMAND, dict(reversed(ARGUMENTS.items())))
-    assert again.cells.get({"seed": 0}) == 1.5
+    assert again.cells.values([{"seed": 0}]) == [1.5]
     record = read(tmp_path / "run.json")
     assert (record["started"], record["status"]) == ("2020-01-01T00:00:00Z", "running")
     assert record["finished"] is None
@@ -182,178 +180,16 @@ def test_kpis_are_strict_json(tmp_path):
     assert read(tmp_path / "kpis.json") == {"energy_j": 12.5, "mape": None}
 
 
-# ---- cells
-
-
-def test_cell_values_come_back_bit_for_bit(tmp_path):
-    store = CellStore(path=tmp_path)
-    value = [0.1, 1 / 3, 5e-324, -0.0, 1.7976931348623157e308, math.inf, math.nan, 2**63]
-    store.put("numbers", value)
-    got = store.get("numbers")
-    assert [float(x).hex() for x in got[:-1]] == [x.hex() for x in value[:-1]]
-    assert got[-1] == 2**63
-    assert store.get("numbers") is not value
-
-
-def test_key_is_the_same_whatever_the_order_of_its_parts(tmp_path):
-    store = CellStore(path=tmp_path)
-    store.put({"policy": "qos-dvfs", "seed": np.int64(3)}, "a")
-    assert store.get({"seed": 3, "policy": "qos-dvfs"}) == "a"
-    assert not store.done({"seed": "3", "policy": "qos-dvfs"})
-
-
-def test_missing_lists_each_cell_once_in_order(tmp_path):
-    store = CellStore(path=tmp_path)
-    store.put([2], None)
-    assert store.missing([[3], [2], [1], [3]]) == [[3], [1]]
-    assert store.done([2])
-
-
-def test_items_are_all_finished_cells_in_key_order(tmp_path):
-    store = CellStore(path=tmp_path)
-    for seed in (2, 0, 1):
-        store.put({"seed": seed}, seed * 0.1)
-    assert list(store.items()) == [({"seed": k}, k * 0.1) for k in range(3)]
-    assert list(CellStore(path=tmp_path / "none").items()) == []
-
-
-def test_asking_for_a_missing_cell_says_which(tmp_path):
-    with pytest.raises(KeyError, match=r'no finished cell \{\\?"seed\\?":7\}'):
-        CellStore(path=tmp_path).get({"seed": 7})
-
-
-@pytest.mark.parametrize("share", [0.0, 0.3, 0.6, 0.99])
-def test_half_written_cell_is_never_done(tmp_path, share):
-    store = CellStore(path=tmp_path)
-    store.put({"seed": 1}, {"energy_j": 1.25, "label": "ü"})
-    (file,) = tmp_path.glob("*.json")
-    whole = file.read_bytes().rstrip()
-    file.write_bytes(whole[: int(share * len(whole))])
-    assert not store.done({"seed": 1})
-    assert store.missing([{"seed": 1}]) == [{"seed": 1}]
-    assert list(store.items()) == []
-    with pytest.raises(KeyError):
-        store.get({"seed": 1})
-
-
-def test_cell_of_another_key_is_not_done(tmp_path):
-    store = CellStore(path=tmp_path)
-    store.put("one", 1)
-    (one,) = tmp_path.glob("*.json")
-    store.put("two", 2)
-    (two,) = set(tmp_path.glob("*.json")) - {one}
-    two.write_bytes(one.read_bytes())
-    assert store.done("one")
-    assert not store.done("two")
-
-
-def test_two_writers_of_one_cell_leave_one_intact_cell(tmp_path):
-    store = CellStore(path=tmp_path)
-    values = [[float(writer)] * 5000 for writer in range(2)]
-    seen = []
-
-    def write(value: list[float]) -> None:
-        for _ in range(40):
-            store.put("cell", value)
-            seen.append(store.get("cell") in values)
-
-    threads = [threading.Thread(target=write, args=(value,)) for value in values]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert seen == [True] * 80
-    assert len(list(tmp_path.iterdir())) == 1
-
-
-def test_only_missing_cells_are_run_and_results_keep_the_order(tmp_path):
-    store = CellStore(path=tmp_path)
-    store.put(1, "kept")
-    ran = []
-
-    def work(key: int) -> str:
-        ran.append(key)
-        return f"new {key}"
-
-    assert run_cells(store, [3, 1, 2], work) == ["new 3", "kept", "new 2"]
-    assert ran == [3, 2]
-
-
-def test_fresh_and_resumed_runs_return_the_same_types(tmp_path):
-    store = CellStore(path=tmp_path)
-    fresh = run_cells(store, [0], lambda key: {"pair": (1, np.float64(0.1))})
-    assert fresh == run_cells(store, [0], pytest.fail) == [{"pair": [1, 0.1]}]
-
-
-def test_cells_finished_before_an_error_stay(tmp_path):
-    store = CellStore(path=tmp_path)
-
-    def work(key: int) -> float:
-        return 1 / (2 - key)
-
-    with pytest.raises(ZeroDivisionError):
-        run_cells(store, range(5), work)
-    assert store.missing(range(5)) == [2, 3, 4]
-
-
-def test_parallel_cells_equal_serial_ones(tmp_path):
-    def work(key: dict) -> list[float]:
-        return np.random.default_rng(key["seed"]).normal(size=3).tolist()
-
-    keys = [{"seed": seed} for seed in range(4)]
-    serial = run_cells(CellStore(path=tmp_path / "serial"), keys, work)
-    progress = Progress("cells")
-    parallel = CellStore(path=tmp_path / "parallel")
-    assert run_cells(parallel, keys, work, jobs=2, progress=progress) == serial
-    assert (progress.done, progress.total) == (4, 4)
-    assert parallel.missing(keys) == []
-
-
-def test_no_jobs_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="jobs is 0; give a positive number"):
-        run_cells(CellStore(path=tmp_path), [1], str, jobs=0)
-
-
-KILLED = """
-import math, sys, time
-from pathlib import Path
-from edgetwin.runs import RunFolder, run_cells
-
-out = Path(sys.argv[1])
-def work(key):
-    value = math.sin(key["seed"]) / 3
-    time.sleep(0.005)
-    with open(out / "log", "a") as log:
-        log.write("x")
-    return {"value": value, "text": "y" * 20000}
-
-with RunFolder.create(out, ["study"], {"cells": 40}) as folder:
-    run_cells(folder.cells, [{"seed": k} for k in range(40)], work)
-"""
-
-
-def test_run_killed_at_random_resumes_to_the_identical_result(tmp_path):
-    log = tmp_path / "log"
-    random.seed(os.getpid())
-    kills = 0
-    while kills < 3:
-        before = log.stat().st_size if log.exists() else 0
-        process = subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path)])
-        while process.poll() is None and (log.stat().st_size if log.exists() else 0) == before:
-            time.sleep(0.001)
-        time.sleep(random.uniform(0.0, 0.06))
-        process.send_signal(signal.SIGKILL)
-        kills += 1
-        if process.wait() == 0:
-            break
-        assert read(tmp_path / "run.json")["status"] == "running"
-    subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=True)
-    values = {
-        key["seed"]: cell["value"] for key, cell in CellStore(path=tmp_path / "cells").items()
-    }
-    assert values == {seed: math.sin(seed) / 3 for seed in range(40)}
-    assert 40 <= log.stat().st_size <= 40 + kills
-    assert read(tmp_path / "run.json")["status"] == "done"
+def test_results_are_one_file_that_says_what_was_run_with_null_where_there_is_no_figure(tmp_path):
+    labels = {"policy": ["a", "b"], "seed": [0, 1]}
+    figures = {"energy_j": [0.1, 1 / 3], "time_to_target_s": [None, 2.0]}
+    files = []
+    for name in ("one", "two"):
+        folder = RunFolder.create(tmp_path / name, COMMAND, ARGUMENTS)
+        files.append(folder.write_results(labels, figures))
+    assert files[0] == tmp_path / "one" / "results.parquet"
+    assert pq.read_table(files[0]).to_pydict() == labels | figures
+    assert files[0].read_bytes() == files[1].read_bytes()
 
 
 # ---- progress
@@ -416,8 +252,9 @@ def test_closed_stderr_does_not_stop_the_work():
 
 def test_runs_import_no_heavy_package():
     code = (
-        "import sys, edgetwin.runs; "
-        "print({'joblib', 'rich', 'pyarrow', 'plotly', 'torch', 'typer'} & sys.modules.keys())"
+        "import sys, edgetwin.runs, edgetwin.cells, edgetwin.sweeps; "
+        "heavy = {'joblib', 'ray', 'rich', 'pyarrow', 'plotly', 'torch', 'typer'}; "
+        "print(heavy & sys.modules.keys())"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

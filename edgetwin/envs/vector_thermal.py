@@ -1,0 +1,161 @@
+"""edgetwin/Thermal-v0 for many boards at once."""
+
+from typing import Any, ClassVar, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgetwin.envs.board_env import BoardEnv
+from edgetwin.envs.observe import QOS, REWARD_A, REWARD_B
+from edgetwin.envs.thermal import (
+    PER_SLOT,
+    QOS_WEIGHT,
+    RATE_LIMIT,
+    REFERENCE_C,
+    TEMP_SCALE_K,
+    ThermalEnv,
+    core_count,
+)
+from edgetwin.envs.vector_env import BoardVectorEnv, Truths
+from edgetwin.kernel.batch_control import request_lanes
+from edgetwin.kernel.batch_orders import is_over, mark_group, migrate_board
+from edgetwin.kernel.batch_read import hottest_lanes, read_group
+from edgetwin.kernel.control import USERSPACE
+from edgetwin.kernel.lanes import LANES, bits, load, pick, store, where
+from edgetwin.scenario import Scenario
+from hw_models.compiled import free, jit
+from hw_models.lowering import GOVERNORS
+
+
+@final
+class ThermalVectorEnv(BoardVectorEnv):
+    """Many boards of `edgetwin.envs.thermal.ThermalEnv`, which documents spaces and reward."""
+
+    single: ClassVar[type[BoardEnv]] = ThermalEnv
+
+    def _build(self) -> None:
+        assert isinstance(self.one, ThermalEnv)
+        self._slots = self.one.slots
+        self._is_agent = self.one.clocks == "agent"
+        self._clusters = len(self.one.clusters)
+
+    def _begin(self, i: int, episode: Scenario) -> None:
+        name = "userspace" if self._is_agent else "qos-dvfs"
+        group, lane = divmod(i, LANES)
+        n, at = self.batch.whole[group], self.batch.at
+        for d in range(self._clusters):
+            n[at["governor"] + d, lane] = GOVERNORS.index(name)
+            n[at["fixed"] + d, lane] = n[at["target"] + d, lane]
+
+    def _act(self, actions: NDArray[np.int64], frozen: Truths) -> None:
+        batch = self.batch
+        begin_steps(
+            batch.floats, batch.whole, batch.layout.at, batch.records, batch.groups_per_board,
+            actions, frozen, self._step_ns, self._slots, self._clusters,
+        )  # fmt: skip
+
+    def _look(self, seen: Truths) -> None:
+        batch = self.batch
+        look_all(
+            batch.floats, batch.whole, batch.layout.at, batch.records, batch.groups_per_board,
+            self._slots, self._obs, batch.readings, self._rewards, self._over, seen,
+        )  # fmt: skip
+
+
+@free
+def begin_steps(
+    f: Any, n: Any, at: Any, boards: Any, per_board: int, actions: Any, frozen: Any, step_ns: int,
+    slots: int, clusters: int,
+) -> None:  # fmt: skip
+    """Migrate, ask for clocks, say when the step ends; boards in frozen (n_boards,) stand still.
+
+    actions (n_boards, 1 or 1 + clusters) are in their space.
+    """
+    a = at[0]
+    for g in range(len(f)):
+        b = boards[g // per_board]
+        cores = core_count(b)
+        mark_group(f[g], n[g], a)
+        for lane in range(LANES):
+            i = g * LANES + lane
+            if i >= len(actions):
+                break
+            n[g, a.end_ns, lane] = n[g, a.t_ns, lane]
+            if not frozen[i]:
+                n[g, a.end_ns, lane] += step_ns
+                _order(n[g], lane, a, b, actions[i], cores, clusters)
+        for d in range(b.domains):
+            given = load(n[g], a.governor + d) == USERSPACE
+            if bits(given) != 0:
+                given = given & (load(n[g], a.end_ns) > load(n[g], a.t_ns))
+                request_lanes(n[g], a, b, d, load(n[g], a.fixed + d), given)
+
+
+@jit
+def _order(n: Any, lane: int, at: Any, b: Any, action: Any, cores: int, clusters: int) -> None:
+    """What the action asks of one board."""
+    if len(action) > 1:
+        for d in range(clusters):
+            n[at.fixed + d, lane] = action[1 + d]
+    if action[0] > 0:
+        slot = (action[0] - 1) // cores
+        core = (action[0] - 1) % cores
+        runs = n[at.job_serial + slot, lane] > 0 and n[at.job_unit + slot, lane] >= 0
+        if runs and n[at.online + core, lane]:
+            migrate_board(n, lane, at, b, slot, core)
+
+
+@free
+def look_all(
+    f: Any, n: Any, at: Any, boards: Any, per_board: int, slots: int, obs: Any, readings: Any,
+    rewards: Any, over: Any, seen: Any,
+) -> None:  # fmt: skip
+    """Fill observations, readings, rewards and what is over, one row per board that is seen."""
+    a = at[0]
+    columns = np.zeros((readings.shape[1], LANES))
+    seen_now = np.zeros((obs.shape[1], LANES))
+    for g in range(len(f)):
+        b = boards[g // per_board]
+        read_group(f[g], n[g], a, b, columns)
+        _see(f[g], n[g], a, b, core_count(b), slots, seen_now, columns)
+        for lane in range(LANES):
+            i = g * LANES + lane
+            if i >= len(obs) or not seen[i]:
+                continue
+            for k in range(len(columns)):
+                readings[i, k] = columns[k, lane]
+            for k in range(len(seen_now)):
+                obs[i, k] = seen_now[k, lane]
+            rewards[i] = columns[REWARD_A, lane] + columns[REWARD_B, lane]
+            over[i] = is_over(n[g], lane, a)
+
+
+@jit
+def _see(
+    f: Any, n: Any, at: Any, b: Any, cores: int, slots: int, obs: Any, columns: Any
+) -> None:
+    """Observations (numbers, LANES) of a group and both terms of its reward; see `look`."""
+    hot_c = hottest_lanes(f, at, b)
+    store(columns, REWARD_A, (hot_c - REFERENCE_C) * (-1.0 / TEMP_SCALE_K))
+    store(columns, REWARD_B, load(columns, QOS) * -QOS_WEIGHT)
+    store(obs, 0, hot_c)
+    k = 1
+    for d in range(b.unit_domain[cores - 1] + 1):
+        hz = pick(b.freq_hz[d], load(n, at.level + d))
+        store(obs, k, hz / b.freq_hz[d, b.levels[d] - 1])
+        k += 1
+    for c in range(cores):
+        store(obs, k, min(load(f, at.busy + c), 1.0))
+        k += 1
+    for j in range(slots):
+        unit = load(n, at.job_unit + j)
+        runs = unit >= 0
+        target = load(f, at.job_target + j)
+        ratio = where(target > 0.0, load(f, at.job_rate + j) / target, 1.0)
+        l2d = load(f, at.job_l2d_rate + j) * 1e-9
+        store(obs, k, where(runs, min(max(ratio, 1e-3), RATE_LIMIT), 0.0))
+        store(obs, k + 1, where(runs, min(target * 1e-9, RATE_LIMIT), 0.0))
+        store(obs, k + 2, where(runs, min(l2d, RATE_LIMIT), 0.0))
+        for c in range(cores):
+            store(obs, k + PER_SLOT + c, where(unit == c, 1.0, 0.0))
+        k += PER_SLOT + cores

@@ -1,0 +1,128 @@
+"""Jumps of LANES boards over quiet stretches: `_coast` of loop.py over lanes."""
+
+from typing import Any
+
+import numpy as np
+
+from edgetwin.kernel.batch_account import account_lanes
+from edgetwin.kernel.batch_heat import pass_time, true_zone_lanes
+from edgetwin.kernel.batch_sensors import multiples, sample_lanes
+from edgetwin.kernel.batch_work import KEPT
+from edgetwin.kernel.lanes import bits, floats, load, pick, put, store, where, whole
+from edgetwin.kernel.loop import ROUGH, SMOOTH, TRIP_MARGIN_K
+from hw_models.compiled import jit
+from hw_models.lowering import FAN, NODES, PARTS, STRIDES, THROTTLE
+
+_STRIDES = np.array(STRIDES)
+_PUSH, _INTEGRAL, _LEAK = KEPT + NODES, KEPT + 2 * NODES, KEPT + 3 * NODES
+_ENERGY = _LEAK + PARTS
+
+
+@jit
+def coast_lanes(f: Any, n: Any, at: Any, b: Any, w: Any, next_ns: Any, mask: Any) -> Any:
+    """Jump over control periods in which nothing can change; the boards for which time passed."""
+    end = multiples(next_ns, b.period_ns, b.law)
+    going = mask & ~_near_trip(f, n, at, b)
+    moved = going & ~going
+    stride = whole(1)
+    while True:
+        now = load(n, at.sampled) - 1
+        going = going & (now < end)
+        if bits(going) == 0:
+            break
+        step = min(pick(_STRIDES, max(stride, 0)), _sensor_stop(b, now, end) - now)
+        dt_s = floats(step, f) * (b.period_ns * 1e-9)
+        _keep(f, at, b, w)
+        mean_w = pass_time(f, n, at, b, w, dt_s, False, going) / max(dt_s, 1e-12)
+        near = going & _near_trip(f, n, at, b)
+        change_w = _leak_change_w(f, at, b, w)
+        rough = going & ~near & (stride > 0) & (change_w > mean_w * ROUGH)
+        _take_back(f, at, b, w, near | rough)
+        going = going & ~near
+        stride = where(rough, stride - 1, stride)
+        done = going & ~rough
+        if bits(done) != 0:
+            account_lanes(f, n, at, b, dt_s, mean_w, done)
+            put(n, at.t_ns, done, load(n, at.t_ns) + step * b.period_ns)
+            put(n, at.sampled, done, load(n, at.sampled) + step - 1)
+            sample_lanes(f, n, at, b, done)
+            for u in range(b.units):
+                mark_s = load(f, at.busy_s + u) - load(f, at.busy + u) * (b.period_ns * 1e-9)
+                put(f, at.busy_mark_s + u, done, mark_s)
+            moved = moved | done
+            smooth = done & (change_w <= mean_w * SMOOTH)
+            stride = where(smooth, min(stride + 1, len(STRIDES) - 1), stride)
+    put(n, at.tick, moved, load(n, at.sampled) - 1)
+    return moved
+
+
+@jit
+def _leak_change_w(f: Any, at: Any, b: Any, w: Any) -> Any:
+    """How much leakage has changed in a step."""
+    change_w = floats(0.0, w)
+    for p in range(b.parts):
+        change_w += abs(load(f, at.leak_w + p) - load(w, _LEAK + p))
+    return change_w
+
+
+@jit
+def _keep(f: Any, at: Any, b: Any, w: Any) -> None:
+    """Remember what a thermal step changes."""
+    for i in range(b.nodes):
+        store(w, KEPT + i, load(f, at.modes + i))
+        store(w, _PUSH + i, load(f, at.push + i))
+        store(w, _INTEGRAL + i, load(f, at.modes_integral + i))
+    for p in range(b.parts):
+        store(w, _LEAK + p, load(f, at.leak_w + p))
+        store(w, _ENERGY + p, load(f, at.energy_j + p))
+
+
+@jit
+def _take_back(f: Any, at: Any, b: Any, w: Any, mask: Any) -> None:
+    """Undo a thermal step of the boards in mask."""
+    if bits(mask) == 0:
+        return
+    for i in range(b.nodes):
+        put(f, at.modes + i, mask, load(w, KEPT + i))
+        put(f, at.push + i, mask, load(w, _PUSH + i))
+        put(f, at.modes_integral + i, mask, load(w, _INTEGRAL + i))
+    for p in range(b.parts):
+        put(f, at.leak_w + p, mask, load(w, _LEAK + p))
+        put(f, at.energy_j + p, mask, load(w, _ENERGY + p))
+
+
+@jit
+def _sensor_stop(b: Any, now: Any, end: Any) -> Any:
+    """The next tick that a coasting step may not cross: where a sensor is read last."""
+    stop = end
+    for z in range(b.zones):
+        last = multiples(end, b.zone_ticks[z], b.law) * b.zone_ticks[z]
+        stop = where(last > now, min(stop, last), stop)
+    for r in range(b.rails):
+        last = multiples(end, b.rail_ticks[r], b.law) * b.rail_ticks[r]
+        before = last - b.rail_ticks[r]
+        first = where(before > now, before, where(last > now, last, stop))
+        stop = min(stop, first)
+    return stop
+
+
+@jit
+def _near_trip(f: Any, n: Any, at: Any, b: Any) -> Any:
+    """Is some temperature close to where the board would do something, or past it?"""
+    near = load(n, at.throttled) != 0
+    is_automatic = load(n, at.fan_manual) < 0
+    fan = load(n, at.fan)
+    for i in range(b.trips):
+        z = b.trip_zone[i]
+        margin = TRIP_MARGIN_K + b.zone_step_k[z] + 5.0 * b.zone_noise_k[z]
+        c = true_zone_lanes(f, n, at, b, z) + b.zone_offset_k[z]
+        low = b.trip_c[i] - b.trip_hyst_k[i]
+        if b.trip_kind[i] == FAN:
+            turned = fan >= b.trip_fan[i]
+            close = (turned & (c < low + margin)) | (~turned & (c > b.trip_c[i] - margin))
+            near = near | (is_automatic & close)
+        elif b.trip_kind[i] == THROTTLE:
+            near = near | (c > low - margin)
+        else:
+            near = near | (c > b.trip_c[i] - margin)
+    return near

@@ -1,0 +1,199 @@
+"""The thermal step of LANES boards at once: two small dense products and a polynomial.
+
+The equations are those of hw_models/thermal.py, laid out over lanes; tests hold one against the
+other. Boards of a group may differ in the length of the step and in the level of their fans.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from edgetwin.kernel.batch_work import CHANGE, DECAY, PHI1, PHI2, SEEN
+from edgetwin.kernel.lanes import bits, floats, load, nearest, put, store, two_to, where
+from hw_models.compiled import inline, jit
+from hw_models.power import leakage_shape
+
+_PER_LN2 = 1.0 / np.log(2.0)
+_LN2_HIGH, _LN2_LOW = 0.693147180369123816490, 1.90821492927058770002e-10
+
+
+@jit
+def parts_from_modes(see: Any, x: Any, at: int, n: int, m: int, y: Any, to: int) -> None:
+    """y[to + j] = sum over i < n of see[i, j] * x[at + i], for j < m.
+
+    see (n, m) as in `heat_step`; rows of x and y are lanes. Six sums at a time stay in registers;
+    the rows up to the next multiple of six are written, too.
+    """
+    for j in range(0, m, 6):
+        a = b = c = d = e = f = floats(0.0, x)
+        for i in range(n):
+            row = load(x, at + i)
+            a += see[i, j] * row
+            b += see[i, j + 1] * row
+            c += see[i, j + 2] * row
+            d += see[i, j + 3] * row
+            e += see[i, j + 4] * row
+            f += see[i, j + 5] * row
+        store(y, to + j, a)
+        store(y, to + j + 1, b)
+        store(y, to + j + 2, c)
+        store(y, to + j + 3, d)
+        store(y, to + j + 4, e)
+        store(y, to + j + 5, f)
+
+
+@jit
+def modes_from_parts(heat: Any, x: Any, at: int, n: int, m: int, y: Any, to: int) -> None:
+    """y[to + i] = sum over j < m of heat[i, j] * x[at + j], for i < n; see `parts_from_modes`."""
+    for i in range(0, n, 6):
+        a = b = c = d = e = f = floats(0.0, x)
+        for j in range(m):
+            row = load(x, at + j)
+            a += heat[i, j] * row
+            b += heat[i + 1, j] * row
+            c += heat[i + 2, j] * row
+            d += heat[i + 3, j] * row
+            e += heat[i + 4, j] * row
+            f += heat[i + 5, j] * row
+        store(y, to + i, a)
+        store(y, to + i + 1, b)
+        store(y, to + i + 2, c)
+        store(y, to + i + 3, d)
+        store(y, to + i + 4, e)
+        store(y, to + i + 5, f)
+
+
+@inline
+def exp_less_1(x: Any) -> Any:
+    """(k, q) with exp(x) = 2^k * (1 + q), for x from -700 to 0; k is a whole number."""
+    k = nearest(x * _PER_LN2)
+    r = x - k * _LN2_HIGH - k * _LN2_LOW
+    q = 1.0 / 39916800.0 + r * (1.0 / 479001600.0)
+    q = 1.0 / 362880.0 + r * (1.0 / 3628800.0 + r * q)
+    q = 1.0 / 5040.0 + r * (1.0 / 40320.0 + r * q)
+    q = 1.0 / 120.0 + r * (1.0 / 720.0 + r * q)
+    q = 1.0 / 6.0 + r * (1.0 / 24.0 + r * q)
+    return k, r + r * r * (0.5 + r * q)
+
+
+@jit
+def own_factors(b: Any, fan: int, w: Any, dt_s: Any) -> None:
+    """`exponentials` of steps that differ from lane to lane, to the work rows."""
+    per_dt_hz = 1.0 / max(dt_s, 1e-12)
+    for i in range(b.nodes):
+        rate_hz = b.rate_hz[fan, i]
+        x = dt_s * rate_hz
+        k, q = exp_less_1(max(-x, -80.0))
+        gone = where(k == 0.0, -q, 1.0 - two_to(k) * (1.0 + q))
+        phi1 = gone * (1.0 / rate_hz)
+        series = dt_s * (0.5 - x * (1.0 / 6.0 - x * (1.0 / 24.0 - x * (1.0 / 120.0))))
+        store(w, DECAY + i, 1.0 - gone)
+        store(w, PHI1 + i, phi1)
+        store(w, PHI2 + i, where(x < 1e-3, series, (dt_s - phi1) * ((1.0 / rate_hz) * per_dt_hz)))
+
+
+@jit
+def kept_factors(b: Any, fan: int, w: Any) -> None:
+    """The factors of a whole control period, which the board keeps, to the work rows."""
+    for i in range(b.nodes):
+        store(w, DECAY + i, b.decay[fan, 0, i])
+        store(w, PHI1 + i, b.phi1[fan, 0, i])
+        store(w, PHI2 + i, b.phi2[fan, 0, i])
+
+
+@jit
+def heat_step_lanes(f: Any, at: Any, b: Any, fan: int, w: Any, dt_s: Any, mask: Any) -> Any:
+    """`heat_step` of the boards in mask, all at one fan level; the energy of the step in J."""
+    n = b.nodes
+    m = b.parts
+    law = b.law
+    for i in range(n):
+        start = load(f, at.modes + i)
+        push = load(f, at.push + i)
+        predicted = load(w, DECAY + i) * start + load(w, PHI1 + i) * push
+        gain = (start + push * dt_s - predicted) * (1.0 / b.rate_hz[fan, i])
+        put(f, at.modes_integral + i, mask, load(f, at.modes_integral + i) + gain)
+        put(f, at.modes + i, mask, predicted)
+    parts_from_modes(b.see[fan], f, at.modes, n, m, w, CHANGE)
+    half_s = 0.5 * dt_s
+    step_j = floats(0.0, f)
+    for j in range(m):
+        shape = leakage_shape(
+            load(w, CHANGE + j), law[0], law[1], law[2], law[3], law[4], law[5]
+        )
+        grown_w = load(f, at.gain_w + j) * shape
+        leak_w = load(f, at.leak_w + j)
+        used_j = load(f, at.power_w + j) * dt_s + (leak_w + grown_w) * half_s
+        step_j += used_j
+        put(f, at.energy_j + j, mask, load(f, at.energy_j + j) + used_j)
+        put(f, at.leak_w + j, mask, grown_w)
+        store(w, CHANGE + j, grown_w - leak_w)
+    modes_from_parts(b.heat[fan], w, CHANGE, n, m, w, SEEN)
+    for i in range(n):
+        more = load(w, SEEN + i)
+        phi2 = load(w, PHI2 + i)
+        put(f, at.modes + i, mask, load(f, at.modes + i) + phi2 * more)
+        late = more * (half_s - phi2) * (1.0 / b.rate_hz[fan, i])
+        put(f, at.modes_integral + i, mask, load(f, at.modes_integral + i) + late)
+        put(f, at.push + i, mask, load(f, at.push + i) + more)
+    return step_j
+
+
+@jit
+def pass_time(
+    f: Any, n: Any, at: Any, b: Any, w: Any, dt_s: Any, is_period: bool, mask: Any
+) -> Any:
+    """A thermal step of the boards in mask, whatever their fans; the energy of each in J.
+
+    is_period tells that every step is one control period.
+    """
+    total_j = floats(0.0, f)
+    fan = load(n, at.fan)
+    for level in range(b.fans):
+        here = mask & (fan == level)
+        if bits(here) != 0:
+            if is_period:
+                kept_factors(b, level, w)
+            else:
+                own_factors(b, level, w, dt_s)
+            total_j = where(here, heat_step_lanes(f, at, b, level, w, dt_s, here), total_j)
+    return total_j
+
+
+@jit
+def heat_inputs_lanes(f: Any, n: Any, at: Any, b: Any, w: Any, mask: Any) -> None:
+    """`heat_inputs` of the boards in mask: leakage and modal heating under new inputs."""
+    law = b.law
+    fan = load(n, at.fan)
+    ambient_c = load(f, at.ambient_c)
+    for level in range(b.fans):
+        here = mask & (fan == level)
+        if bits(here) == 0:
+            continue
+        parts_from_modes(b.see[level], f, at.modes, b.nodes, b.parts, w, SEEN)
+        for j in range(b.parts):
+            shape = leakage_shape(
+                load(w, SEEN + j), law[0], law[1], law[2], law[3], law[4], law[5]
+            )
+            leak_w = load(f, at.gain_w + j) * shape
+            put(f, at.leak_w + j, here, leak_w)
+            store(w, CHANGE + j, load(f, at.power_w + j) + leak_w)
+        modes_from_parts(b.heat[level], w, CHANGE, b.nodes, b.parts, w, SEEN)
+        for i in range(b.nodes):
+            inflow = b.ambient_push_per_k[level, i] * ambient_c
+            put(f, at.push + i, here, load(w, SEEN + i) + inflow)
+
+
+@jit
+def true_zone_lanes(f: Any, n: Any, at: Any, b: Any, z: int) -> Any:
+    """Temperature at a sensor, before the sensor has its say; see `true_zone_c`."""
+    fan = load(n, at.fan)
+    found_c = floats(0.0, f)
+    for level in range(b.fans):
+        here = fan == level
+        if bits(here) != 0:
+            c = floats(0.0, f)
+            for i in range(b.nodes):
+                c += b.see_zone[level, z, i] * load(f, at.modes + i)
+            found_c = where(here, c, found_c)
+    return found_c

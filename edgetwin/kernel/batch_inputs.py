@@ -1,0 +1,310 @@
+"""Rates, utilisation, traffic and power of LANES boards: `refresh` of inputs.py over lanes."""
+
+from typing import Any
+
+
+from edgetwin.kernel.batch_heat import heat_inputs_lanes
+from edgetwin.kernel.batch_work import (
+    CLOCK_HZ,
+    CLOCK_V,
+    IN_DOMAIN,
+    JOB_ACTIVE,
+    JOB_BUSY,
+    JOB_LAUNCH,
+    JOB_TRAFFIC,
+    LAUNCHING,
+    LEAK_SHARE,
+    ON_UNIT,
+    RUNS_ON,
+)
+from edgetwin.kernel.lanes import (
+    LANES,
+    bits,
+    floats,
+    load,
+    pick,
+    pick_row,
+    put,
+    store,
+    upwards,
+    where,
+    whole,
+)
+from edgetwin.kernel.state import NEVER
+from hw_models.compiled import jit
+from hw_models.performance import (
+    ACTIVITY,
+    BYTES,
+    COMPUTE,
+    IDLE,
+    KIND_COLUMNS,
+    L2D,
+    LAUNCH,
+    MEMORY,
+    STALL,
+    both_s,
+    contention,
+)
+from hw_models.power import switching_w
+
+
+@jit
+def refresh_lanes(
+    f: Any, n: Any, at: Any, b: Any, table: Any, w: Any, v: Any, mask: Any
+) -> None:
+    """Recompute every input of the physics of the boards in mask."""
+    put(n, at.dirty, mask, 0)
+    put(n, at.calm, mask, min(load(n, at.calm), 0))
+    put(n, at.steady, mask, 0)
+    slots = slots_in_use(n, at)
+    _clocks(n, at, b, w)
+    _crowds(n, at, b, w, v, slots)
+    is_host_used = _alone(n, at, b, table, w, v, slots)
+    _rates(f, n, at, b, table, w, v, slots, mask)
+    _usage(f, n, at, b, w, v, slots, is_host_used, mask)
+    _powers(f, n, at, b, w, mask)
+    heat_inputs_lanes(f, n, at, b, w, mask)
+    _next_events(f, n, at, slots, mask)
+
+
+@jit
+def slots_in_use(n: Any, at: Any) -> int:
+    """The most job slots that any of the boards uses."""
+    most = 0
+    for lane in range(LANES):
+        most = max(most, n[at.slots, lane])
+    return most
+
+
+@jit
+def _clocks(n: Any, at: Any, b: Any, w: Any) -> None:
+    """Clock, voltage and leakage factor of every domain at its present operating point."""
+    for d in range(b.domains):
+        level = load(n, at.level + d)
+        store(w, CLOCK_HZ + d, pick(b.freq_hz[d], level))
+        store(w, CLOCK_V + d, pick(b.volt_v[d], level))
+        store(w, LEAK_SHARE + d, pick(b.leak_factor[d], level))
+
+
+@jit
+def _crowds(n: Any, at: Any, b: Any, w: Any, v: Any, slots: int) -> None:
+    """Where each job runs (-1: nowhere), jobs on every unit, busy units of every domain."""
+    t_ns = load(n, at.t_ns)
+    on = load(n, at.off) == 0
+    for j in range(slots):
+        unit = load(n, at.job_unit + j)
+        runs = (unit >= 0) & (load(n, at.job_hold_ns + j) <= t_ns) & on
+        store(v, RUNS_ON + j, where(runs, unit, -1))
+    for d in range(b.domains):
+        store(w, IN_DOMAIN + d, 0.0)
+    for u in range(b.units):
+        jobs = floats(0.0, w)
+        for j in range(slots):
+            jobs += where(load(v, RUNS_ON + j) == u, floats(1.0, w), floats(0.0, w))
+        store(w, ON_UNIT + u, jobs)
+        d = b.unit_domain[u]
+        store(w, IN_DOMAIN + d, load(w, IN_DOMAIN + d) + min(jobs, 1.0))
+
+
+@jit
+def _alone(n: Any, at: Any, b: Any, table: Any, w: Any, v: Any, slots: int) -> bool:
+    """Traffic each job would make without contention, its compute and launch time (work rows).
+
+    JOB_BUSY gets the time without stalls, JOB_ACTIVE the compute time, JOB_LAUNCH the launch
+    time. True if some job runs on an accelerator.
+    """
+    flat = table.reshape(-1)
+    columns = table.shape[1]
+    is_host_used = False
+    for j in range(slots):
+        unit = load(v, RUNS_ON + j)
+        runs = unit >= 0
+        u = max(unit, 0)
+        kind = pick(b.unit_kind, u)
+        base = load(n, at.job_row + j) * columns + kind * KIND_COLUMNS + 1
+        hz = pick_row(w, pick(b.unit_domain, u) + CLOCK_HZ)
+        compute_s = pick(flat, base + COMPUTE) / hz
+        launch_s = floats(0.0, w)
+        roof = compute_s
+        if bits(runs & (kind >= b.cores)) != 0:
+            is_host_used = True
+            roof, launch_s = _on_accelerator(b, flat, base, u, kind, compute_s, w)
+        stall_s = pick(flat, base + STALL)
+        seconds = (roof + stall_s + launch_s) * pick_row(w, u + ON_UNIT)
+        moved = where(runs, pick(flat, base + BYTES) / seconds, 0.0)
+        store(w, JOB_TRAFFIC + j, moved)
+        store(w, JOB_BUSY + j, roof)
+        store(w, JOB_ACTIVE + j, compute_s)
+        store(w, JOB_LAUNCH + j, launch_s)
+    return is_host_used
+
+
+@jit
+def _on_accelerator(b: Any, flat: Any, base: Any, u: Any, kind: Any, compute_s: Any, w: Any) -> Any:
+    """Roofline time and launch time per unit of work where jobs use memory and host; see `_times`."""
+    roof = compute_s
+    if b.memory_domain >= 0:
+        cycles = pick(flat, base + MEMORY)
+        memory_s = where(cycles > 0.0, cycles / load(w, CLOCK_HZ + b.memory_domain), 0.0)
+        roof = where(memory_s == 0.0, roof, both_s(compute_s, memory_s, pick(b.pnorm, kind)))
+    host = pick(b.unit_host, u)
+    host_hz = pick_row(w, pick(b.unit_domain, max(host, 0)) + CLOCK_HZ)
+    launch_s = where(host >= 0, pick(flat, base + LAUNCH) / host_hz, 0.0)
+    return roof, pick(flat, base + IDLE) + launch_s
+
+
+@jit
+def _rates(
+    f: Any, n: Any, at: Any, b: Any, table: Any, w: Any, v: Any, slots: int, mask: Any
+) -> None:
+    """Work rate of every job under contention; what it adds to its unit, to the work rows.
+
+    JOB_BUSY becomes the utilisation, JOB_ACTIVE the share of it that is active, JOB_LAUNCH the
+    utilisation of the host.
+    """
+    flat = table.reshape(-1)
+    columns = table.shape[1]
+    all_traffic = floats(0.0, w)
+    for j in range(slots):
+        all_traffic += load(w, JOB_TRAFFIC + j)
+    per_bandwidth = floats(0.0, w)
+    if b.memory_domain >= 0:
+        per_bandwidth = 1.0 / (b.bytes_per_cycle * load(w, CLOCK_HZ + b.memory_domain))
+    made = floats(0.0, w)
+    for j in range(slots):
+        unit = load(v, RUNS_ON + j)
+        runs = unit >= 0
+        u = max(unit, 0)
+        kind = pick(b.unit_kind, u)
+        base = load(n, at.job_row + j) * columns + kind * KIND_COLUMNS + 1
+        others = pick_row(w, pick(b.unit_domain, u) + IN_DOMAIN) - 1.0
+        moved = (all_traffic - load(w, JOB_TRAFFIC + j)) * per_bandwidth
+        crowd = contention(
+            others, pick(b.corunner_stall, kind), moved, pick(b.bandwidth_stall, kind)
+        )
+        busy_s = load(w, JOB_BUSY + j) + pick(flat, base + STALL) * crowd
+        launch_s = load(w, JOB_LAUNCH + j)
+        rate = 1.0 / ((busy_s + launch_s) * pick_row(w, u + ON_UNIT))
+        rate = where(runs, rate, 0.0)
+        put(f, at.job_rate + j, mask, rate)
+        put(f, at.job_l2d_rate + j, mask, where(runs, rate * pick(flat, base + L2D), 0.0))
+        made += where(runs, rate * pick(flat, base + BYTES), 0.0)
+        share = load(w, JOB_ACTIVE + j) / busy_s
+        active = pick(flat, base + ACTIVITY) * (
+            share + pick(b.stall_activity, kind) * (1.0 - share)
+        )
+        store(w, JOB_BUSY + j, where(runs, rate * busy_s, 0.0))
+        store(w, JOB_ACTIVE + j, where(runs, active, 0.0))
+        store(w, JOB_LAUNCH + j, where(runs, rate * launch_s, 0.0))
+    put(f, at.traffic, mask, made)
+
+
+@jit
+def _usage(
+    f: Any, n: Any, at: Any, b: Any, w: Any, v: Any, slots: int, is_host_used: bool, mask: Any
+) -> None:
+    """Utilisation and activity of every unit; launching takes what programs leave of the host."""
+    for u in range(b.units):
+        busy = floats(0.0, w)
+        active = floats(0.0, w)
+        peak = floats(0.0, w)
+        for j in range(slots):
+            here = load(v, RUNS_ON + j) == u
+            share = where(here, load(w, JOB_BUSY + j), 0.0)
+            busy += share
+            active += share * load(w, JOB_ACTIVE + j)
+            if b.unit_host[u] >= 0:
+                peak = max(peak, where(here, load(w, JOB_ACTIVE + j), 0.0))
+        put(f, at.busy + u, mask, busy)
+        put(f, at.activity + u, mask, active)
+        put(f, at.peak_activity + u, mask, peak)
+        store(w, LAUNCHING + u, 0.0)
+    if not is_host_used:
+        return
+    for u in range(b.units):
+        host = b.unit_host[u]
+        if host >= 0:
+            launching = load(w, LAUNCHING + host)
+            for j in range(slots):
+                launching += where(load(v, RUNS_ON + j) == u, load(w, JOB_LAUNCH + j), 0.0)
+            store(w, LAUNCHING + host, launching)
+    for u in range(b.units):
+        busy = load(f, at.busy + u)
+        more = min(load(w, LAUNCHING + u), 1.0 - busy)
+        put(f, at.busy + u, mask, busy + more)
+        put(f, at.activity + u, mask, load(f, at.activity + u) + more)
+
+
+@jit
+def _powers(f: Any, n: Any, at: Any, b: Any, w: Any, mask: Any) -> None:
+    """Switching power and leakage gain of every part, and what peaks add; see `part_powers`."""
+    traffic = load(f, at.traffic)
+    for d in range(b.domains):
+        if b.shared_part[d] >= 0:
+            most = floats(0.0, w)
+            if d == b.memory_domain:
+                most = min(traffic / (load(w, CLOCK_HZ + d) * b.bytes_per_cycle), 1.0)
+            else:
+                for u in range(b.units):
+                    if b.unit_domain[u] == d:
+                        most = max(most, load(f, at.busy + u))
+            put(f, at.activity + b.shared_part[d], mask, most)
+    on = load(n, at.off) == 0
+    for p in range(b.parts):
+        d = b.part_domain[p]
+        power_w = floats(b.constant_w[p], w)
+        gain_w = floats(b.leak_w[p], w)
+        if d >= 0:
+            volt_v = load(w, CLOCK_V + d)
+            active = load(f, at.activity + p)
+            power_w = switching_w(
+                b.active_f[p], b.idle_f[p], active, volt_v, load(w, CLOCK_HZ + d)
+            )
+            gain_w = b.leak_w[p] * load(w, LEAK_SHARE + d)
+        drawn = on
+        if p < b.units:
+            drawn = on & (load(n, at.online + p) != 0)
+        if p == b.memory_part:
+            power_w = power_w + traffic * b.energy_per_byte_j
+        if p == b.fan_part:
+            power_w = floats(pick(b.fan_w, load(n, at.fan)), w)
+        put(f, at.power_w + p, mask, where(drawn, power_w, 0.0))
+        put(f, at.gain_w + p, mask, where(drawn, gain_w, 0.0))
+    put(f, at.peak_extra_w, mask, _peaks_w(f, n, at, b, w))
+
+
+@jit
+def _peaks_w(f: Any, n: Any, at: Any, b: Any, w: Any) -> Any:
+    """What the peaks of accelerators draw above the mean."""
+    extra_w = floats(0.0, w)
+    for u in range(b.units):
+        if b.unit_host[u] >= 0:
+            d = b.unit_domain[u]
+            more = load(f, at.peak_activity + u) - load(f, at.activity + u)
+            more = where(load(n, at.online + u) != 0, max(more, 0.0), 0.0)
+            extra_w += switching_w(
+                b.active_f[u], 0.0, more, load(w, CLOCK_V + d), load(w, CLOCK_HZ + d)
+            )
+    return extra_w
+
+
+@jit
+def _next_events(f: Any, n: Any, at: Any, slots: int, mask: Any) -> None:
+    """When each job ends, changes phase or resumes, in closed form."""
+    t_ns = load(n, at.t_ns)
+    for j in range(slots):
+        rate = load(f, at.job_rate + j)
+        left = load(f, at.job_left + j)
+        phase_left = load(f, at.job_phase_left + j)
+        hold_ns = load(n, at.job_hold_ns + j)
+        here = load(n, at.job_unit + j) >= 0
+        held = here & (hold_ns > t_ns)
+        moves = here & ~held & (rate > 0.0)
+        wait_s = min(left, phase_left) / rate
+        soon = moves & (wait_s < 1e9)
+        wait_ns = whole(upwards(where(soon, wait_s, 0.0) * 1e9))
+        event_ns = where(soon, t_ns + max(wait_ns, 1), NEVER)
+        put(n, at.job_event_ns + j, mask, where(held, hold_ns, event_ns))
+        put(n, at.job_ends + j, mask & moves, where(left <= phase_left, 1, 0))
+
+
