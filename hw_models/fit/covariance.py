@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw_models.fit.memory import pooled_lags
-from hw_models.fit.problem import HUBER, Block
+from hw_models.fit.problem import Block
+from hw_models.fit.robust import HUBER
 
 Array = NDArray[np.float64]
 
@@ -121,7 +122,7 @@ def _rounding(block: Block) -> Array:
         r = block.residuals[known, s]
         noise = float(np.var(r - bias[known, s]))
         between = np.bincount(cell, bias[known, s]) / counts
-        variance = float(np.mean(np.maximum(between**2 - noise / counts, 0.0)))
+        variance = max(float(np.mean(between**2 - noise / counts)), 0.0)
         sums = np.zeros((len(counts), k))
         np.add.at(sums, cell, block.slopes[known, s])
         found += variance * sums.T @ sums

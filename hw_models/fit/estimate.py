@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from hw_models.fit.covariance import Spread, spread
 from hw_models.fit.places import NOT_PINNED_STD, Place
-from hw_models.fit.prepared import thinned
 from hw_models.fit.problem import Block, TraceProblem
 from hw_models.fit.profile import Bounds, intervals
 from hw_models.fit.solver import Solution, minimise
+from hw_models.fit.thinned import thinned
 
 Array = NDArray[np.float64]
 

@@ -1,7 +1,7 @@
 """Coarser thermal networks: nodes that the data cannot tell apart become one."""
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 # The nodes of a coarser network, by name, and which nodes of the board each of them merges.
 Groups = Mapping[str, tuple[str, ...]]
+
+_BEARS: Final = ("fit", "measurement", "document", "assumed")
 
 
 def own(board: "Board") -> Groups:
@@ -65,7 +67,8 @@ def lumped(board: "Board", groups: Groups) -> "Board":
     """The board with the nodes of each group as one; ValueError unless every node is in one group.
 
     Capacities and parallel ways add up (their standard deviations in squares), links inside a
-    group vanish, and everything that sat on a node sits on its group.
+    group vanish, and everything that sat on a node sits on its group. A sum keeps the source that
+    bears most; where only assumptions are left, the grade of [thermal] falls to D.
     """
     inside = [node for members in groups.values() for node in members]
     if sorted(inside) != sorted(board.thermal.nodes):
@@ -77,12 +80,23 @@ def lumped(board: "Board", groups: Groups) -> "Board":
         return board
     home = {node: name for name, members in groups.items() for node in members}
     data = board.model_dump(by_alias=True)
-    data["thermal"] = _thermal(data["thermal"], groups, home)
+    kinds = {name: source["kind"] for name, source in data["sources"].items()}
+    data["thermal"] = _thermal(data["thermal"], groups, home, kinds)
+    if set(_kinds_used(data["thermal"], kinds)) <= {"assumed"}:
+        data["grades"]["thermal"] = "D"
     for unit in data["units"].values():
         unit["nodes"] = [home[node] for node in unit["nodes"]]
     for place in _places(data):
         place["node"] = home[place["node"]]
     return type(board).model_validate(data)
+
+
+def _kinds_used(thermal: dict[str, Any], kinds: Mapping[str, str]) -> Iterator[str]:
+    """What kinds of sources the numbers of [thermal] have."""
+    for part in (thermal, *thermal["links"], *thermal["cooling"]):
+        for number in part.values():
+            if isinstance(number, dict):
+                yield kinds[number["source"]]
 
 
 def _places(data: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -95,7 +109,9 @@ def _places(data: dict[str, Any]) -> Iterator[dict[str, Any]]:
     return (place for place in found if place and place["node"] is not None)
 
 
-def _thermal(thermal: dict[str, Any], groups: Groups, home: dict[str, str]) -> dict[str, Any]:
+def _thermal(
+    thermal: dict[str, Any], groups: Groups, home: dict[str, str], kinds: Mapping[str, str]
+) -> dict[str, Any]:
     order = {node: i for i, node in enumerate(thermal["nodes"])}
     heat = thermal["capacity_j_per_k"]
     each_std = np.broadcast_to(heat["std"], len(order))
@@ -115,16 +131,17 @@ def _thermal(thermal: dict[str, Any], groups: Groups, home: dict[str, str]) -> d
             "value": [float(np.take(heat["value"], i).sum()) for i in at],
             "std": [float(np.sqrt((each_std[i] ** 2).sum())) for i in at],
         },
-        "links": [{"between": e, "conductance_w_per_k": _sum(q)} for e, q in links.items()],
-        "cooling": [{"node": n, "conductance_w_per_k": _sum(q)} for n, q in ways.items()],
+        "links": [{"between": e, "conductance_w_per_k": _sum(q, kinds)} for e, q in links.items()],
+        "cooling": [{"node": n, "conductance_w_per_k": _sum(q, kinds)} for n, q in ways.items()],
     }
 
 
-def _sum(parts: list[dict[str, Any]]) -> dict[str, Any]:
-    """Parallel ways as one, with the source of the first."""
+def _sum(parts: list[dict[str, Any]], kinds: Mapping[str, str]) -> dict[str, Any]:
+    """Parallel ways as one, with the source that bears most."""
     if len(parts) == 1:
         return parts[0]
     shape = np.shape(parts[0]["value"])
     value = np.sum([part["value"] for part in parts], axis=0)
     variance = np.sum([np.broadcast_to(part["std"], shape) ** 2 for part in parts], axis=0)
-    return parts[0] | {"value": value.tolist(), "std": np.sqrt(variance).tolist()}
+    best = min(parts, key=lambda part: _BEARS.index(kinds[part["source"]]))
+    return best | {"value": value.tolist(), "std": np.sqrt(variance).tolist()}

@@ -23,7 +23,6 @@ Whole = NDArray[np.int64]
 BLOCK_S: Final = 20.0
 _JUMP: Final = 0.4
 _FLICKERS_SHARE: Final = 0.05
-_THIN_STEP_S: Final = 4.0
 _LEAST_K: Final = 0.02
 _LEAST_W: Final = 1e-3
 
@@ -147,7 +146,7 @@ def _rails(board: "Board", seen: Recorded) -> Signals:
     rows = len(seen.t_s)
     return Signals(
         names=tuple(f"power_w.{name}" for name in board.sensors.rails),
-        measured=_columns(seen.rails_w, board.sensors.rails, rows),
+        measured=columns(seen.rails_w, board.sensors.rails, rows),
         step=np.array([rail.resolution_w.value for rail in sensors]),
         share=np.array([rail.noise.value for rail in sensors]),
         floor=np.array([max(r.resolution_w.value / np.sqrt(12.0), _LEAST_W) for r in sensors]),
@@ -161,7 +160,7 @@ def _zones(board: "Board", seen: Recorded) -> Signals:
     rows = len(seen.t_s)
     return Signals(
         names=tuple(f"temps_c.{name}" for name in board.sensors.zones),
-        measured=_columns(seen.zones_c, board.sensors.zones, rows),
+        measured=columns(seen.zones_c, board.sensors.zones, rows),
         step=np.array([zone.resolution_k.value for zone in sensors]),
         share=np.zeros(len(sensors)),
         floor=np.array(
@@ -180,7 +179,8 @@ def _zone_noise_k(zone: Zone) -> float:
     return max(float(np.hypot(zone.noise_k.value, zone.resolution_k.value / 12**0.5)), _LEAST_K)
 
 
-def _columns(measured: object, names: object, rows: int) -> Array:
+def columns(measured: object, names: object, rows: int) -> Array:
+    """What was measured of some sensors, (rows, n), NaN for one that is not there."""
     found = [measured.get(name, np.full(rows, np.nan)) for name in names]  # type: ignore[attr-defined]
     return np.stack(found, axis=1) if found else np.zeros((rows, 0))
 
@@ -216,46 +216,3 @@ def filled(values: Array) -> Array:
     """A series (rows,) with its gaps bridged by straight lines."""
     rows, known = np.arange(len(values)), ~np.isnan(values)
     return np.asarray(np.interp(rows, rows[known], values[known]))
-
-
-def thinned(run: Prepared, most: int) -> Prepared:
-    """The run in at most `most` readings, loads and measurements as means: for a first look."""
-    rows = len(run.seen.t_s)
-    each = -(-rows // most)
-    if each == 1:
-        return run
-    first = np.arange(0, rows, each)
-    last = np.minimum(first + each, rows) - 1
-    counts = (last - first + 1).astype(np.float64)
-    seen = run.seen
-
-    def mean(values: Array) -> Array:
-        total = np.add.reduceat(values, first, axis=0)
-        return np.asarray((total.T / counts).T)
-
-    thin = replace(
-        seen,
-        t_s=seen.t_s[last],
-        level=seen.level[last],
-        busy=mean(seen.busy),
-        online=seen.online[last],
-        traffic=mean(seen.traffic),
-        fan=seen.fan[last],
-        zones_c={name: values[last] for name, values in seen.zones_c.items()},
-        rails_w={name: mean(values) for name, values in seen.rails_w.items()},
-    )
-    return replace(
-        run,
-        seen=thin,
-        longest_step_s=_THIN_STEP_S,
-        nodes_c=np.ascontiguousarray(run.nodes_c[last]),
-        zones=replace(run.zones, measured=run.zones.measured[last], rows=np.ones(len(last))),
-        rails=replace(
-            run.rails, measured=_thin_rails(run, thin), first=None, rows=np.ones(len(last))
-        ),
-    )
-
-
-def _thin_rails(run: Prepared, thin: Recorded) -> Array:
-    names = [name.removeprefix("power_w.") for name in run.rails.names]
-    return _columns(thin.rails_w, names, len(thin.t_s))

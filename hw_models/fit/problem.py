@@ -16,6 +16,7 @@ from hw_models.fit.memory import correlated_readings, pooled_lags
 from hw_models.fit.meter import MeterView
 from hw_models.fit.places import Place
 from hw_models.fit.prepared import Prepared, Signals
+from hw_models.fit.robust import HUBER, loss, typical_size
 from hw_models.fit.solver import Linear
 from hw_models.lowering import Lowered, lower_again
 from hw_models.openloop import driven, rails_at_temperatures
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 Whole = NDArray[np.int64]
 
-# Huber's bound in standard errors: gross errors count linearly, all others fully.
-HUBER: Final = 2.5
 _SHARE_STEP: Final = 1e-4
 _LINEAR_STEP: Final = 1e-3
 # Numbers of these sections change no thermal network.
@@ -163,7 +162,7 @@ class TraceProblem:
         total = 0.5 * float(z @ z)
         for run, groups in enumerate(self.residuals(z)):
             for signals, r in zip(self.signals_of(run), groups, strict=True):
-                total += float((_loss(r) @ self._worth(signals)).sum())
+                total += float((loss(r) @ self._worth(signals)).sum())
         return total
 
     def _worth(self, signals: Signals) -> Array:
@@ -204,7 +203,7 @@ class TraceProblem:
         gram, gradient, cost = np.eye(p), z.copy(), 0.5 * float(z @ z)
         for block in self.blocks(z):
             r = block.residuals
-            cost += float((_loss(r) @ block.worth).sum())
+            cost += float((loss(r) @ block.worth).sum())
             weight = (block.worth * HUBER / np.maximum(np.abs(r), HUBER)).ravel()
             slopes = np.moveaxis(block.slopes, 2, 0).reshape(-1, r.size)
             gradient[block.columns] += slopes @ (weight * r.ravel())
@@ -230,25 +229,12 @@ class TraceProblem:
         for name, parts in by_signal.items():
             r = np.concatenate(parts)
             if len(r):
-                spread = float(np.clip(_spread(r), 0.1, 1e3))
+                spread = float(np.clip(typical_size(r), 0.1, 1e3))
                 scales[name] = scales.get(name, 1.0) * spread
                 cut = HUBER * spread
                 lags = pooled_lags([np.clip(part, -cut, cut) for part in parts])
                 worth[name] = 1.0 / correlated_readings(lags)
         return replace(fresh, scales=scales, worth=worth)
-
-
-def _loss(r: Array) -> Array:
-    """Half the square of a residual, beyond Huber's bound its linear branch."""
-    size = np.abs(r)
-    return np.where(size <= HUBER, 0.5 * r**2, HUBER * (size - 0.5 * HUBER))
-
-
-def _spread(r: Array) -> float:
-    """The root mean square of residuals, those beyond three times the median size cut there."""
-    size = np.abs(r)
-    cut = 3.0 * 1.4826 * float(np.median(size)) or np.inf
-    return float(np.sqrt(np.mean(np.minimum(size, cut) ** 2)))
 
 
 def _moved(board: "Board", base: Lowered, path: str, values: Mapping[str, float]) -> Lowered:
