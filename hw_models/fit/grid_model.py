@@ -68,9 +68,9 @@ def _clock_under(
     """ln of the clock at which cycles draw e^ln_room of the dynamic power, by safe Newton steps."""
     low, high, z = -6.0, 5.0, 0.0
     for k in range(60):
-        energy, steep, _, _ = _ln_cycle(z, gain, exponent)
+        ln_cycle, steep, _, _ = _ln_cycle(z, gain, exponent)
         step, share, _ = _ln_step(compute * np.exp(-z), host, q)
-        over = energy + np.log(compute) - step - ln_room
+        over = ln_cycle + np.log(compute) - step - ln_room
         if over > 0.0:
             high = z
         else:
@@ -116,7 +116,7 @@ def _limited(
     k = p[_EDGE]
     below = 1.0 / (1.0 + np.exp(k * z))
     by *= below
-    rounded = np.log1p(np.exp(-k * z)) / k
+    rounded: float = np.log1p(np.exp(-k * z)) / k
     by[_EDGE] += rounded + below * z
     return -rounded
 
@@ -148,17 +148,17 @@ def ln_grid_slopes(
         by_step = share * (slopes[0] - by_clock) + (1.0 - share) * slopes[1]
         by_step[_OVERLAP] += bend
         busy = 1.0 / (1.0 + rest * np.exp(-ln_step))
-        by_time = busy * by_step
-        by_time[_REST] += 1.0 - busy
-        by_time[_GROW_REST] += (1.0 - busy) * p[_GROW_REST] * ln_grown
-        ln_time = ln_step - np.log(busy)
-        energy, steep, by_gain, by_exponent = _ln_cycle(z, p[_GAIN], p[_EXPONENT])
-        drawn_w = dynamic_w * compute * np.exp(energy - ln_time)
-        by_drawn = slopes[2] + slopes[0] + steep * by_clock - by_time
+        by_taken = busy * by_step
+        by_taken[_REST] += 1.0 - busy
+        by_taken[_GROW_REST] += (1.0 - busy) * p[_GROW_REST] * ln_grown
+        ln_taken = ln_step - np.log(busy)
+        ln_cycle, steep, by_gain, by_exponent = _ln_cycle(z, p[_GAIN], p[_EXPONENT])
+        drawn_w = dynamic_w * compute * np.exp(ln_cycle - ln_taken)
+        by_drawn = slopes[2] + slopes[0] + steep * by_clock - by_taken
         by_drawn[_GAIN] += by_gain
         by_drawn[_EXPONENT] += by_exponent
-        found[i], found[n + i] = ln[_COMPUTE_S] + ln_time, np.log(p[_STATIC] + drawn_w)
-        by[i] = by_time
+        found[i], found[n + i] = ln[_COMPUTE_S] + ln_taken, np.log(p[_STATIC] + drawn_w)
+        by[i] = by_taken
         by[i, _COMPUTE_S] = 1.0
         by[n + i] = by_drawn * drawn_w / (p[_STATIC] + drawn_w)
         by[n + i, _STATIC] += p[_STATIC] / (p[_STATIC] + drawn_w)
