@@ -97,10 +97,10 @@ def entries(sim: Simulator, rewards: tuple[str, str], backend: str) -> Entries:
         end = at + len(names)
 
         def read(block: Block) -> dict[str, float | None]:
-            values: list[float | None] = block[at:end].tolist()
             if block.item(DROPPED):
-                values = [None if v is None or math.isnan(v) else v for v in values]
-            return dict(zip(names, values, strict=True))
+                values = block[at:end].tolist()
+                return {n: None if math.isnan(v) else v for n, v in zip(names, values, strict=True)}
+            return dict(zip(names, block[at:end].tolist(), strict=False))
 
         return read
 

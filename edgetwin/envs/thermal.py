@@ -153,7 +153,8 @@ class ThermalEnv(BoardEnv):
             if reward == REFUSED:
                 raise ValueError(f"action {action!r} is not in {self.action_space}.")
             self._finish_run(end_ns)  # a job ended, or something comes from outside
-            self._hold()
+            if self.sim.table.rows is not self._held[2]:
+                self._hold()
             reward = look_now(self.sim.state, self._record, self.slots, self._obs, self._block)
         return reward
 

@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from edgetwin.kernel.state import NEVER
+from edgetwin.kernel.state import NEVER, SLOTS
 from hw_models.compiled import inline, jit
-from hw_models.lowering import DOMAINS, UNITS
 from hw_models.performance import (
     ACTIVITY,
     BYTES,
@@ -25,6 +24,9 @@ from hw_models.performance import (
 )
 from hw_models.power import part_powers, switching_w
 from hw_models.thermal import heat_inputs
+
+# Rows of the scratch of `_rates`: by unit, by domain, by unit, then by job.
+_ON_UNIT, _IN_DOMAIN, _LAUNCHING, _LAUNCHED, _COMPUTED, _ROOFED, _TRAFFIC, _ROWS = range(8)
 
 
 @jit
@@ -42,30 +44,33 @@ def refresh(s: Any, b: Any, table: Any) -> None:
 @jit
 def _rates(s: Any, b: Any, table: Any) -> None:
     """Work rate of every job, utilisation and activity of every unit, memory traffic."""
-    on_unit = np.zeros(UNITS)
-    launching = np.zeros(UNITS)
-    for j in range(s.slots):
-        if _runs(s, j):
-            on_unit[s.job_unit[j]] += 1.0
+    work = np.zeros((_ROWS, SLOTS))
+    on_unit = work[_ON_UNIT]
+    in_domain = work[_IN_DOMAIN]
+    launching = work[_LAUNCHING]
     for u in range(b.units):
         s.busy[u] = 0.0
         s.activity[u] = 0.0
         s.peak_activity[u] = 0.0
-    in_domain = np.zeros(DOMAINS)
-    for u in range(b.units):
-        if on_unit[u] > 0.0:
-            in_domain[b.unit_domain[u]] += 1.0
-    traffic = _alone(s, b, table, on_unit)
-    total = traffic.sum()
-    s.traffic = 0.0
-    bandwidth = _bandwidth(s, b)
     for j in range(s.slots):
         s.job_rate[j] = 0.0
         s.job_l2d_rate[j] = 0.0
         if _runs(s, j):
+            u = s.job_unit[j]
+            if on_unit[u] == 0.0:
+                in_domain[b.unit_domain[u]] += 1.0
+            on_unit[u] += 1.0
+    total = 0.0
+    for j in range(s.slots):
+        if _runs(s, j):
+            total += _alone(s, b, table, j, on_unit, work)
+    s.traffic = 0.0
+    bandwidth = _bandwidth(s, b)
+    for j in range(s.slots):
+        if _runs(s, j):
             others = in_domain[b.unit_domain[s.job_unit[j]]] - 1.0
-            moved = (total - traffic[j]) / bandwidth
-            _run(s, b, table, j, on_unit, others, moved, launching)
+            moved = (total - work[_TRAFFIC, j]) / bandwidth
+            _run(s, b, table, j, on_unit, others, moved, launching, work)
     for u in range(b.units):
         launch = min(launching[u], 1.0 - s.busy[u])
         s.busy[u] += launch
@@ -78,52 +83,49 @@ def _runs(s: Any, j: int) -> bool:
     return s.job_unit[j] >= 0 and s.job_hold_ns[j] <= s.t_ns and s.off == 0
 
 
-@jit
+@inline
 def _bandwidth(s: Any, b: Any) -> float:
     """Memory bandwidth at the present memory clock in bytes per second."""
-    d = b.memory_domain
-    if d < 0:
-        return np.inf
-    return b.bytes_per_cycle * b.freq_hz[d, s.level[d]]
+    bandwidth = np.inf
+    if b.memory_domain >= 0:
+        bandwidth = b.bytes_per_cycle * b.freq_hz[b.memory_domain, s.level[b.memory_domain]]
+    return bandwidth
 
 
 @jit
-def _alone(s: Any, b: Any, table: Any, on_unit: Any) -> Any:
-    """Bytes per second each job would move without contention, (slots,)."""
-    traffic = np.zeros(s.slots)
-    for j in range(s.slots):
-        if _runs(s, j):
-            u = s.job_unit[j]
-            busy_s, launch_s, _ = _times(s, b, table, j, 1.0)
-            at = 1 + KIND_COLUMNS * b.unit_kind[u]
-            traffic[j] = table[s.job_row[j], at + BYTES] / ((busy_s + launch_s) * on_unit[u])
-    return traffic
+def _alone(s: Any, b: Any, table: Any, j: int, on_unit: Any, work: Any) -> float:
+    """Bytes per second that job j would move without contention.
 
-
-@jit
-def _times(s: Any, b: Any, table: Any, j: int, crowd: float) -> Any:
-    """Seconds per unit of work of job j: busy on its unit, launching, and computing at peak."""
+    Fills its column of work: seconds per unit of work for launching, computing at peak, and under
+    the roof of compute and memory.
+    """
     u = s.job_unit[j]
     k = b.unit_kind[u]
     row = table[s.job_row[j]]
     at = 1 + KIND_COLUMNS * k
     d = b.unit_domain[u]
     compute_s = row[at + COMPUTE] / b.freq_hz[d, s.level[d]]
-    memory_s = 0.0
+    roofed_s = compute_s
     if row[at + MEMORY] > 0.0 and b.memory_domain >= 0:
         memory_s = row[at + MEMORY] / b.freq_hz[b.memory_domain, s.level[b.memory_domain]]
+        roofed_s = roof_s(compute_s, memory_s, b.pnorm[k])
     launch_s = row[at + IDLE]
     if b.unit_host[u] >= 0:
         h = b.unit_domain[b.unit_host[u]]
         launch_s += row[at + LAUNCH] / b.freq_hz[h, s.level[h]]
-    busy_s = roof_s(compute_s, memory_s, b.pnorm[k]) + row[at + STALL] * crowd
-    return busy_s, launch_s, compute_s
+    traffic = row[at + BYTES] / ((roofed_s + row[at + STALL] + launch_s) * on_unit[u])
+    work[_LAUNCHED, j] = launch_s
+    work[_COMPUTED, j] = compute_s
+    work[_ROOFED, j] = roofed_s
+    work[_TRAFFIC, j] = traffic
+    return traffic
 
 
 @jit
 def _run(
-    s: Any, b: Any, table: Any, j: int, on_unit: Any, others: float, moved: float, launching: Any
-) -> None:
+    s: Any, b: Any, table: Any, j: int, on_unit: Any, others: float, moved: float,
+    launching: Any, work: Any,
+) -> None:  # fmt: skip
     """Rate of job j under contention, and what it adds to units and memory.
 
     others counts the other busy units of its domain, moved is the share of the bandwidth that
@@ -131,15 +133,16 @@ def _run(
     """
     u = s.job_unit[j]
     k = b.unit_kind[u]
-    crowd = contention(others, b.corunner_stall[k], moved, b.bandwidth_stall[k])
-    busy_s, launch_s, compute_s = _times(s, b, table, j, crowd)
     row = table[s.job_row[j]]
     at = 1 + KIND_COLUMNS * k
+    crowd = contention(others, b.corunner_stall[k], moved, b.bandwidth_stall[k])
+    busy_s = work[_ROOFED, j] + row[at + STALL] * crowd
+    launch_s = work[_LAUNCHED, j]
     rate = 1.0 / ((busy_s + launch_s) * on_unit[u])
     s.job_rate[j] = rate
     s.job_l2d_rate[j] = rate * row[at + L2D]
     s.traffic += rate * row[at + BYTES]
-    share = compute_s / busy_s
+    share = work[_COMPUTED, j] / busy_s
     active = row[at + ACTIVITY] * (share + b.stall_activity[k] * (1.0 - share))
     s.busy[u] += rate * busy_s
     s.activity[u] += rate * busy_s * active
@@ -171,11 +174,10 @@ def _heat_inputs(s: Any, b: Any) -> None:
     """Leakage and modal heating under the new inputs."""
     n = b.nodes
     m = b.parts
-    inflow = np.empty(n)
     for i in range(n):
-        inflow[i] = b.ambient_push_per_k[s.fan, i] * s.ambient_c
+        s.push[i] = b.ambient_push_per_k[s.fan, i] * s.ambient_c
     heat_inputs(
-        s.modes[:n], s.power_w[:m], s.gain_w[:m], b.law, inflow, b.see[s.fan], b.heat[s.fan],
+        s.modes[:n], s.power_w[:m], s.gain_w[:m], b.law, s.push[:n], b.see[s.fan], b.heat[s.fan],
         s.leak_w[:m], s.push[:n],
     )  # fmt: skip
 

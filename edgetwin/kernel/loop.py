@@ -20,7 +20,7 @@ from hw_models.thermal import exponentials, heat_step
 REACHED, SHUT_DOWN = -1, -2
 # Leakage is linear in time within a step: steps grow while it changes by less than SMOOTH of the
 # power and shrink above ROUGH, which keeps energy to 1e-5 (tests/properties/test_coasting.py).
-SMOOTH, ROUGH = 5e-5, 2e-4
+SMOOTH, ROUGH = 1e-4, 4e-4
 TRIP_MARGIN_K = 0.5
 
 
@@ -186,17 +186,17 @@ def _coast(s: Any, b: Any, next_ns: int) -> bool:
         now = s.sampled - 1
         room = _sensor_stop(b, now, end) - now
         step = min(STRIDES[stride], room)
-        _keep(s, work)
+        _keep(s, b, work)
         before_j = _total(s.energy_j, b.parts)
         dt_s = step * b.period_ns * 1e-9
         _heat(s, b, dt_s, stride if step == STRIDES[stride] else -1)
         if _near_trip(s, b):
-            _take_back(s, work)
+            _take_back(s, b, work)
             break
         mean_w = (_total(s.energy_j, b.parts) - before_j) / dt_s
         change_w = _leak_change_w(s, b, work[2])
         if stride > 0 and change_w > ROUGH * mean_w:
-            _take_back(s, work)
+            _take_back(s, b, work)
             stride -= 1
             continue
         _account(s, b, dt_s, mean_w)
@@ -223,25 +223,25 @@ def _leak_change_w(s: Any, b: Any, before_w: Any) -> float:
 
 
 @jit
-def _keep(s: Any, work: Any) -> None:
+def _keep(s: Any, b: Any, work: Any) -> None:
     """Remember what a thermal step changes."""
-    for i in range(NODES):
+    for i in range(b.nodes):
         work[0, i] = s.modes[i]
         work[1, i] = s.push[i]
         work[4, i] = s.modes_integral[i]
-    for p in range(PARTS):
+    for p in range(b.parts):
         work[2, p] = s.leak_w[p]
         work[3, p] = s.energy_j[p]
 
 
 @jit
-def _take_back(s: Any, work: Any) -> None:
+def _take_back(s: Any, b: Any, work: Any) -> None:
     """Undo a thermal step."""
-    for i in range(NODES):
+    for i in range(b.nodes):
         s.modes[i] = work[0, i]
         s.push[i] = work[1, i]
         s.modes_integral[i] = work[4, i]
-    for p in range(PARTS):
+    for p in range(b.parts):
         s.leak_w[p] = work[2, p]
         s.energy_j[p] = work[3, p]
 

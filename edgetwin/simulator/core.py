@@ -4,20 +4,21 @@ import copy
 from collections import deque
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
+from math import inf
 from typing import Any, final
 
 import simpy
 
 from edgetwin.backend import Applied, JobId, JobResult
-from edgetwin.kernel import REACHED, advance, free_job
+from edgetwin.kernel import REACHED, SLOTS, advance, free_job
 from edgetwin.kernel.state import NEVER, State, node_temps_c
 from edgetwin.scenario import Plan, Scenario
 from edgetwin.simulator.jobs import (
+    JOB_FIELDS,
     DemandTable,
     Running,
     check_runs,
     choose,
-    free_slot,
     name_of,
     start,
 )
@@ -90,6 +91,8 @@ class Simulator:
         self.state = initial_state(self.board, self.lowered, self.plan, self._seed, self.table.rows)
         self.state[0]["may_coast"] = self.coast
         self._t_ns = self.state["t_ns"]
+        self.jobs_at = {name: self.state[name][0] for name in JOB_FIELDS}
+        self.online = self.state["online"][0]
         if self.plan.arrivals or self.plan.changes:
             self.process(scenario_process, {"next": 0})
         return self.advance(0.0).last
@@ -105,7 +108,7 @@ class Simulator:
         self._serial += 1
         ident = name_of(self, job, name, self._serial)
         entry = Running(id=ident, job=job, first=first, rows=rows, start_s=self.now_s)
-        if free_slot(self.state) is None:
+        if len(self.running) == SLOTS:
             choose(self, entry)  # a job that nothing can run must not wait
             self.waiting.append((entry, unit))
         else:
@@ -168,22 +171,23 @@ class Simulator:
     def next_event_ns(self) -> int:
         """When simpy has something to do next."""
         at = self._clock.peek()
-        return NEVER if at == float("inf") else round(at * 1e9)
+        return NEVER if at == inf else round(at * 1e9)
 
     def run_until(self, end_ns: int) -> None:
         """Advance to end_ns through every event on the way."""
-        record = self.lowered.record
+        state, record, clock = self.state, self.lowered.record, self._clock
+        event_ns = self.next_event_ns
         while True:
-            event_ns = self.next_event_ns
-            stop_ns = min(end_ns, event_ns)
-            code = advance(self.state, record, self.table.rows, stop_ns)
+            stop_ns = end_ns if end_ns < event_ns else event_ns
+            code = advance(state, record, self.table.rows, stop_ns)
             if code >= 0:
                 self.complete(code)
             elif code == REACHED:
                 if event_ns > end_ns:
                     return
-                while self.next_event_ns <= stop_ns:
-                    self._clock.step()
+                while event_ns <= stop_ns:
+                    clock.step()
+                    event_ns = self.next_event_ns
 
     # -- jobs -----------------------------------------------------------------------------
 

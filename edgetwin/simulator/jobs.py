@@ -1,7 +1,7 @@
 """Jobs on a simulated board: where their demand lies, where they start, how they end."""
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,11 +9,15 @@ from numpy.typing import NDArray
 from edgetwin.backend import JobId
 from edgetwin.kernel import start_job
 from hw_models.board import Board
-from hw_models.jobs import ForwardJob, Job, TrainingJob
+from hw_models.jobs import Application, ForwardJob, Job, TrainingJob
 from hw_models.performance import COMPUTE, KIND_COLUMNS, STALL, demand, job_title
 
 if TYPE_CHECKING:
     from edgetwin.simulator.core import Simulator
+
+
+# Fields of the state that Python code reads at every arrival and completion.
+JOB_FIELDS = ("job_serial", "job_unit", "job_done", "job_target", "job_alive_s", "job_below_s")
 
 
 @final
@@ -77,9 +81,9 @@ class DemandTable:
 
 def _row_key(job: Job) -> object:
     """What two jobs must share to have the same demand rows."""
-    if isinstance(job, TrainingJob):
-        return ("training", job.network, job.batch)
-    return job if isinstance(job, ForwardJob) else (id(job.profile), job.pass_insns)
+    if isinstance(job, Application):
+        return id(job.profile), job.pass_insns
+    return job if isinstance(job, ForwardJob) else ("training", job.network, job.batch)
 
 
 def work_of(job: Job) -> tuple[float, float]:
@@ -93,8 +97,8 @@ def work_of(job: Job) -> tuple[float, float]:
 
 def name_of(sim: "Simulator", job: Job, name: str | None, serial: int) -> JobId:
     """The name a job goes by; ValueError for one that another job on the board has."""
-    entries = (*sim.running.values(), *(entry for entry, _ in sim.waiting))
-    taken = {entry.id for entry in entries}
+    taken = {entry.id for entry in sim.running.values()}
+    taken.update(entry.id for entry, _ in sim.waiting)
     if name in taken:
         raise ValueError(f"a job named {name!r} is on the board already; give another name.")
     if name is not None:
@@ -103,12 +107,6 @@ def name_of(sim: "Simulator", job: Job, name: str | None, serial: int) -> JobId:
     while (made := f"{job_title(job)}-{serial}") in taken:
         serial += 1
     return made
-
-
-def free_slot(state: Any) -> int | None:
-    """The first slot without a job, None when the board is full."""
-    serials = state["job_serial"][0].tolist()
-    return serials.index(0) if 0 in serials else None
 
 
 def unit_times_s(board: Board, row: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -124,7 +122,7 @@ def check_runs(sim: "Simulator", first: int, unit: str) -> int:
     """The unit's index; KeyError if unknown, ValueError if it cannot run this job."""
     index = sim.lowered.units.index(sim.board.unit(unit).name)
     able = sim.table.fastest_first(first)
-    online = sim.state["online"][0]
+    online = sim.online
     if index not in able or not online[index]:
         names = ", ".join(sim.lowered.units[u] for u in sorted(able) if online[u]) or "none"
         raise ValueError(f"{unit} cannot run this job; able: {names}.")
@@ -134,9 +132,9 @@ def check_runs(sim: "Simulator", first: int, unit: str) -> int:
 def choose(sim: "Simulator", entry: Running) -> int:
     """The unit with fewest jobs; among equals the one that runs this job fastest."""
     load = [0] * (len(sim.lowered.units) + 1)  # the last counts free slots, whose unit is -1
-    for unit in sim.state["job_unit"][0].tolist():
+    for unit in sim.jobs_at["job_unit"].tolist():
         load[unit] += 1
-    online = sim.state["online"][0].tolist()
+    online = sim.online.tolist()
     able = [u for u in sim.table.fastest_first(entry.first) if online[u]]
     if not able:
         raise ValueError(f"no unit that is switched on can run {entry.id}.")
@@ -145,8 +143,7 @@ def choose(sim: "Simulator", entry: Running) -> int:
 
 def start(sim: "Simulator", entry: Running, unit: int | None, serial: int) -> None:
     """Put a job on a unit, or where the scheduler chooses, in a free slot."""
-    slot = free_slot(sim.state)
-    assert slot is not None
+    slot = sim.jobs_at["job_serial"].tolist().index(0)
     index = choose(sim, entry) if unit is None else unit
     total, target = work_of(entry.job)
     sim.running[slot] = entry

@@ -100,17 +100,17 @@ def result_of(
     sim: "Simulator", slot: int, entry: "Running", end_s: float | None = None
 ) -> JobResult:
     """The life so far of the job in a slot, or all of it when it ends now."""
-    s = sim.state[0]
+    at = sim.jobs_at
     return JobResult(
         id=entry.id,
         title=entry.title,
         kind=job_kind(entry.job),
         start_s=entry.start_s,
         end_s=end_s,
-        work=float(s["job_done"][slot]),
-        target=float(s["job_target"][slot]) or None,
-        alive_s=float(s["job_alive_s"][slot]),
-        below_s=float(s["job_below_s"][slot]),
+        work=at["job_done"].item(slot),
+        target=at["job_target"].item(slot) or None,
+        alive_s=at["job_alive_s"].item(slot),
+        below_s=at["job_below_s"].item(slot),
     )
 
 

@@ -16,7 +16,7 @@ from tiny_board import application, tiny_board
 from edgetwin.simulator import Simulator
 from hw_models.board import Board, Knobs, load_board
 from hw_models.power import leakage_at_one_volt_w, leakage_w
-from hw_models.thermal import Network, exponentials, leakage_law
+from hw_models.thermal import Network, exp_minus, exponentials, leakage_law
 
 Array = NDArray[np.float64]
 AMBIENT_C = 25.0
@@ -250,3 +250,9 @@ def test_the_kernel_steps_like_the_network(seed: int, pieces_s: list[float]) -> 
         heat[node_of(board, part)] += watts
     expected_c = warmed(board, start_c, heat, sim.now_s, ambient_c=25.0)
     assert list(sim.node_temps_c().values()) == pytest.approx(list(expected_c), abs=1e-9)
+
+
+@given(st.floats(0.0, 800.0))
+def test_the_compiled_exponential_is_the_exponential(x: float) -> None:
+    expected = max(float(np.exp(-x)), float(np.exp(-700.0)))
+    assert exp_minus.py_func(x) == pytest.approx(expected, rel=1e-15)
