@@ -18,10 +18,10 @@ from edgetwin.envs.thermal import (
 )
 from edgetwin.envs.vector_env import BoardVectorEnv, Truths
 from edgetwin.kernel.batch_control import request_lanes
-from edgetwin.kernel.batch_orders import is_over, mark_board, migrate_board
-from edgetwin.kernel.batch_read import read_board
+from edgetwin.kernel.batch_orders import is_over, mark_group, migrate_board
+from edgetwin.kernel.batch_read import hottest_lanes, read_group
 from edgetwin.kernel.control import USERSPACE
-from edgetwin.kernel.lanes import LANES, load
+from edgetwin.kernel.lanes import LANES, bits, load, pick, store, where
 from edgetwin.scenario import Scenario
 from hw_models.compiled import free, jit
 from hw_models.lowering import GOVERNORS
@@ -75,19 +75,20 @@ def begin_steps(
     for g in range(len(f)):
         b = boards[g // per_board]
         cores = core_count(b)
+        mark_group(f[g], n[g], a)
         for lane in range(LANES):
             i = g * LANES + lane
             if i >= len(actions):
                 break
-            mark_board(f[g], n[g], lane, a)
             n[g, a.end_ns, lane] = n[g, a.t_ns, lane]
             if not frozen[i]:
                 n[g, a.end_ns, lane] += step_ns
                 _order(n[g], lane, a, b, actions[i], cores, clusters)
         for d in range(b.domains):
             given = load(n[g], a.governor + d) == USERSPACE
-            runs = load(n[g], a.end_ns) > load(n[g], a.t_ns)
-            request_lanes(n[g], a, b, d, load(n[g], a.fixed + d), given & runs)
+            if bits(given) != 0:
+                given = given & (load(n[g], a.end_ns) > load(n[g], a.t_ns))
+                request_lanes(n[g], a, b, d, load(n[g], a.fixed + d), given)
 
 
 @jit
@@ -111,47 +112,50 @@ def look_all(
 ) -> None:  # fmt: skip
     """Fill observations, readings, rewards and what is over, one row per board that is seen."""
     a = at[0]
+    columns = np.zeros((readings.shape[1], LANES))
+    seen_now = np.zeros((obs.shape[1], LANES))
     for g in range(len(f)):
         b = boards[g // per_board]
-        cores = core_count(b)
+        read_group(f[g], n[g], a, b, columns)
+        _see(f[g], n[g], a, b, core_count(b), slots, seen_now, columns)
         for lane in range(LANES):
             i = g * LANES + lane
             if i >= len(obs) or not seen[i]:
                 continue
-            read_board(f[g], n[g], lane, a, b, readings[i])
-            rewards[i] = _see(f[g], n[g], lane, a, b, cores, slots, obs[i], readings[i])
+            for k in range(len(columns)):
+                readings[i, k] = columns[k, lane]
+            for k in range(len(seen_now)):
+                obs[i, k] = seen_now[k, lane]
+            rewards[i] = columns[REWARD_A, lane] + columns[REWARD_B, lane]
             over[i] = is_over(n[g], lane, a)
 
 
 @jit
 def _see(
-    f: Any, n: Any, lane: int, at: Any, b: Any, cores: int, slots: int, obs: Any, row: Any
-) -> float:
-    """The observation of one board and both terms of its reward; see `look` of thermal.py."""
-    obs[:] = 0.0
-    hot_c = -50.0
-    for z in range(b.zones):
-        hot_c = max(hot_c, f[at.zone_c + z, lane])
-    hot_c = min(hot_c, 200.0)
-    row[REWARD_A] = -(hot_c - REFERENCE_C) / TEMP_SCALE_K
-    row[REWARD_B] = -QOS_WEIGHT * row[QOS]
-    obs[0] = hot_c
+    f: Any, n: Any, at: Any, b: Any, cores: int, slots: int, obs: Any, columns: Any
+) -> None:
+    """Observations (numbers, LANES) of a group and both terms of its reward; see `look`."""
+    hot_c = hottest_lanes(f, at, b)
+    store(columns, REWARD_A, (hot_c - REFERENCE_C) * (-1.0 / TEMP_SCALE_K))
+    store(columns, REWARD_B, load(columns, QOS) * -QOS_WEIGHT)
+    store(obs, 0, hot_c)
     k = 1
     for d in range(b.unit_domain[cores - 1] + 1):
-        obs[k] = b.freq_hz[d, n[at.level + d, lane]] / b.freq_hz[d, b.levels[d] - 1]
+        hz = pick(b.freq_hz[d], load(n, at.level + d))
+        store(obs, k, hz / b.freq_hz[d, b.levels[d] - 1])
         k += 1
     for c in range(cores):
-        obs[k] = min(1.0, f[at.busy + c, lane])
+        store(obs, k, min(load(f, at.busy + c), 1.0))
         k += 1
     for j in range(slots):
-        unit = n[at.job_unit + j, lane]
-        if unit >= 0:
-            target = f[at.job_target + j, lane]
-            ratio = f[at.job_rate + j, lane] / target if target > 0.0 else 1.0
-            obs[k] = min(RATE_LIMIT, max(ratio, 1e-3))
-            obs[k + 1] = min(RATE_LIMIT, target * 1e-9)
-            obs[k + 2] = min(RATE_LIMIT, f[at.job_l2d_rate + j, lane] * 1e-9)
-            if unit < cores:
-                obs[k + PER_SLOT + unit] = 1.0
+        unit = load(n, at.job_unit + j)
+        runs = unit >= 0
+        target = load(f, at.job_target + j)
+        ratio = where(target > 0.0, load(f, at.job_rate + j) / target, 1.0)
+        l2d = load(f, at.job_l2d_rate + j) * 1e-9
+        store(obs, k, where(runs, min(max(ratio, 1e-3), RATE_LIMIT), 0.0))
+        store(obs, k + 1, where(runs, min(target * 1e-9, RATE_LIMIT), 0.0))
+        store(obs, k + 2, where(runs, min(l2d, RATE_LIMIT), 0.0))
+        for c in range(cores):
+            store(obs, k + PER_SLOT + c, where(unit == c, 1.0, 0.0))
         k += PER_SLOT + cores
-    return row[REWARD_A] + row[REWARD_B]

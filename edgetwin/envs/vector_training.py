@@ -18,9 +18,9 @@ from edgetwin.envs.training import (
 )
 from edgetwin.envs.vector_env import BoardVectorEnv, Truths
 from edgetwin.kernel.batch_control import request_lanes
-from edgetwin.kernel.batch_orders import change_batch_board, is_over, mark_board
-from edgetwin.kernel.batch_read import read_board
-from edgetwin.kernel.lanes import LANES, load
+from edgetwin.kernel.batch_orders import change_batch_board, is_over, mark_group
+from edgetwin.kernel.batch_read import hottest_lanes, read_group
+from edgetwin.kernel.lanes import LANES, load, store
 from edgetwin.scenario import Scenario
 from edgetwin.simulator.batch_plan import places
 from hw_models.compiled import free, jit
@@ -100,11 +100,11 @@ def begin_training(
     a = at[0]
     for g in range(len(f)):
         b = boards[g // per_board]
+        mark_group(f[g], n[g], a)
         for lane in range(LANES):
             i = g * LANES + lane
             if i >= len(actions):
                 break
-            mark_board(f[g], n[g], lane, a)
             n[g, a.end_ns, lane] = n[g, a.t_ns, lane]
             if not frozen[i]:
                 n[g, a.end_ns, lane] += step_ns
@@ -137,16 +137,22 @@ def look_training(
 ) -> None:  # fmt: skip
     """Fill observations, readings, rewards and what is over, one row per board that is seen."""
     a = at[0]
+    columns = np.zeros((readings.shape[1], LANES))
+    hot_c = np.zeros((1, LANES))
     for g in range(len(f)):
         b = boards[g // per_board]
+        read_group(f[g], n[g], a, b, columns)
+        store(hot_c, 0, hottest_lanes(f[g], a, b))
         for lane in range(LANES):
             i = g * LANES + lane
             if i >= len(obs) or not seen[i]:
                 continue
             row = readings[i]
-            read_board(f[g], n[g], lane, a, b, row)
+            for k in range(len(columns)):
+                row[k] = columns[k, lane]
             obs[i, 4] = batch[i] / max(1, firsts.shape[1] - 1)
             slot = training_slot(n[g], lane, a, firsts[i])
+            obs[i, 0] = hot_c[0, lane]
             _see(f[g], n[g], lane, a, b, gpu, domain, slot, obs[i])
             done = float(obs[i, 5])
             late = (n[g, a.t_ns, lane] - seen_ns[i]) * 1e-9 / WORTHLESS_S
@@ -162,11 +168,7 @@ def look_training(
 def _see(
     f: Any, n: Any, lane: int, at: Any, b: Any, gpu: int, domain: int, slot: int, obs: Any
 ) -> None:
-    """The observation of one board but for its batch; see `look` of training.py."""
-    hot_c = -50.0
-    for z in range(b.zones):
-        hot_c = max(hot_c, f[at.zone_c + z, lane])
-    obs[0] = min(hot_c, 200.0)
+    """The observation of one board but for heat and batch; see `look` of training.py."""
     drawn_w = f[at.rail_w + b.input_rail, lane]
     obs[1] = 0.0 if np.isnan(drawn_w) else min(max(drawn_w, 0.0), POWER_LIMIT_W)
     obs[2] = min(f[at.cap_w, lane], POWER_LIMIT_W)

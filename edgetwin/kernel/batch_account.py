@@ -35,7 +35,7 @@ def account_lanes(f: Any, n: Any, at: Any, b: Any, dt_s: Any, mean_w: Any, mask:
         add(f, at.below_s, below, dt_s)
     for u in range(b.units):
         add(f, at.busy_s + u, mask, load(f, at.busy + u) * dt_s)
-    peak_w = mean_w + load(f, at.peak_extra_w)
+    peak_w = (mean_w + load(f, at.peak_extra_w)) * b.drawn_per_w
     put(f, at.peak_w, mask, max(load(f, at.peak_w), peak_w))
     cap_w = load(f, at.cap_w)
     over = mask & (peak_w > cap_w)

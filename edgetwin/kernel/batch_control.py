@@ -58,7 +58,8 @@ def control_lanes(f: Any, n: Any, at: Any, b: Any, visit: Any, mask: Any) -> Non
         _trips(f, n, at, b, visit, polled)
     _demand(f, n, at, b, on)
     for d in range(b.domains):
-        request_lanes(n, at, b, d, _wanted(f, n, at, b, d), on)
+        if b.levels[d] > 1:
+            request_lanes(n, at, b, d, _wanted(f, n, at, b, d), on)
         changing = on & (load(n, at.switch_ns + d) < NEVER)
         put(n, at.steady, changing, 0)
         put(n, at.skip + d, on, 0)

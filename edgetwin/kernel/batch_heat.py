@@ -43,18 +43,18 @@ def parts_from_modes(see: Any, x: Any, at: int, n: int, m: int, y: Any, to: int)
 
 
 @jit
-def modes_from_parts(see: Any, x: Any, at: int, n: int, m: int, y: Any, to: int) -> None:
-    """y[to + i] = sum over j < m of see[i, j] * x[at + j], for i < n; see `parts_from_modes`."""
+def modes_from_parts(heat: Any, x: Any, at: int, n: int, m: int, y: Any, to: int) -> None:
+    """y[to + i] = sum over j < m of heat[i, j] * x[at + j], for i < n; see `parts_from_modes`."""
     for i in range(0, n, 6):
         a = b = c = d = e = f = floats(0.0, x)
         for j in range(m):
             row = load(x, at + j)
-            a += see[i, j] * row
-            b += see[i + 1, j] * row
-            c += see[i + 2, j] * row
-            d += see[i + 3, j] * row
-            e += see[i + 4, j] * row
-            f += see[i + 5, j] * row
+            a += heat[i, j] * row
+            b += heat[i + 1, j] * row
+            c += heat[i + 2, j] * row
+            d += heat[i + 3, j] * row
+            e += heat[i + 4, j] * row
+            f += heat[i + 5, j] * row
         store(y, to + i, a)
         store(y, to + i + 1, b)
         store(y, to + i + 2, c)
@@ -128,7 +128,7 @@ def heat_step_lanes(f: Any, at: Any, b: Any, fan: int, w: Any, dt_s: Any, mask: 
         put(f, at.energy_j + j, mask, load(f, at.energy_j + j) + used_j)
         put(f, at.leak_w + j, mask, grown_w)
         store(w, CHANGE + j, grown_w - leak_w)
-    modes_from_parts(b.see[fan], w, CHANGE, n, m, w, SEEN)
+    modes_from_parts(b.heat[fan], w, CHANGE, n, m, w, SEEN)
     for i in range(n):
         more = load(w, SEEN + i)
         phi2 = load(w, PHI2 + i)
@@ -178,7 +178,7 @@ def heat_inputs_lanes(f: Any, n: Any, at: Any, b: Any, w: Any, mask: Any) -> Non
             leak_w = load(f, at.gain_w + j) * shape
             put(f, at.leak_w + j, here, leak_w)
             store(w, CHANGE + j, load(f, at.power_w + j) + leak_w)
-        modes_from_parts(b.see[level], w, CHANGE, b.nodes, b.parts, w, SEEN)
+        modes_from_parts(b.heat[level], w, CHANGE, b.nodes, b.parts, w, SEEN)
         for i in range(b.nodes):
             inflow = b.ambient_push_per_k[level, i] * ambient_c
             put(f, at.push + i, here, load(w, SEEN + i) + inflow)

@@ -5,6 +5,7 @@ f (float_rows, LANES) and n (whole_rows, LANES) are the board's group, lane its 
 
 from typing import Any
 
+from edgetwin.kernel.lanes import load, store
 from hw_models.compiled import jit
 
 
@@ -36,12 +37,12 @@ def change_batch_board(
 
 
 @jit
-def mark_board(f: Any, n: Any, lane: int, at: Any) -> None:
-    """Note the counters at the start of a step; `read_board` tells what has come since."""
-    f[at.mark_below_s, lane] = f[at.below_s, lane]
-    f[at.mark_aimed_s, lane] = f[at.aimed_s, lane]
-    f[at.mark_over_cap_s, lane] = f[at.over_cap_s, lane]
-    n[at.mark_ns, lane] = n[at.t_ns, lane]
+def mark_group(f: Any, n: Any, at: Any) -> None:
+    """Note the counters at the start of a step; `read_group` tells what has come since."""
+    store(f, at.mark_below_s, load(f, at.below_s))
+    store(f, at.mark_aimed_s, load(f, at.aimed_s))
+    store(f, at.mark_over_cap_s, load(f, at.over_cap_s))
+    store(n, at.mark_ns, load(n, at.t_ns))
 
 
 @jit

@@ -4,11 +4,12 @@ from typing import Any
 
 import numpy as np
 
-from edgetwin.kernel.lanes import LANES
+from edgetwin.kernel.lanes import LANES, floats, load, pick, store, where
 from hw_models.compiled import free, jit
 
 # Fixed head of a row; after it temperatures, rails and clocks in board order.
 T_S, ENERGY_J, THROTTLED, CAP_W, OVER_CAP, QOS, REWARD_A, REWARD_B, FAN, DROPPED, HEAD = range(11)
+
 
 
 @free
@@ -16,44 +17,54 @@ def read_groups(
     f: Any, n: Any, at: Any, boards: Any, per_board: int, first: int, last: int, readings: Any
 ) -> None:
     """Fill the rows of `readings` of the boards of groups first to last - 1."""
+    columns = np.zeros((readings.shape[1], LANES))
     for g in range(first, last):
-        for lane in range(LANES):
-            i = g * LANES + lane
-            if i < len(readings):
-                read_board(f[g], n[g], lane, at[0], boards[g // per_board], readings[i])
+        read_group(f[g], n[g], at[0], boards[g // per_board], columns)
+        for lane in range(min(LANES, len(readings) - g * LANES)):
+            for k in range(len(columns)):
+                readings[g * LANES + lane, k] = columns[k, lane]
 
 
 @jit
-def read_board(f: Any, n: Any, lane: int, at: Any, b: Any, row: Any) -> None:
-    """Write what the sensors of one board say now behind the head, and the head's entries."""
-    aimed_s = f[at.aimed_s, lane] - f[at.mark_aimed_s, lane]
-    step_s = (n[at.t_ns, lane] - n[at.mark_ns, lane]) * 1e-9
-    below_s = f[at.below_s, lane] - f[at.mark_below_s, lane]
-    over_s = f[at.over_cap_s, lane] - f[at.mark_over_cap_s, lane]
-    row[QOS] = below_s / aimed_s if aimed_s > 0.0 else 0.0
-    row[OVER_CAP] = over_s / step_s if step_s > 0.0 else 0.0
-    row[T_S] = n[at.t_ns, lane] * 1e-9
-    total_j = 0.0
+def read_group(f: Any, n: Any, at: Any, b: Any, columns: Any) -> None:
+    """Write what the sensors of a group say to columns (columns, LANES): head, then the rest."""
+    aimed_s = load(f, at.aimed_s) - load(f, at.mark_aimed_s)
+    below_s = load(f, at.below_s) - load(f, at.mark_below_s)
+    over_s = load(f, at.over_cap_s) - load(f, at.mark_over_cap_s)
+    t_ns = load(n, at.t_ns)
+    step_s = floats(t_ns - load(n, at.mark_ns), columns) * 1e-9
+    store(columns, QOS, where(aimed_s > 0.0, below_s / aimed_s, 0.0))
+    store(columns, OVER_CAP, where(step_s > 0.0, over_s / step_s, 0.0))
+    store(columns, T_S, floats(t_ns, columns) * 1e-9)
+    total_j = floats(0.0, columns)
     for p in range(b.parts):
-        total_j += f[at.energy_j + p, lane]
-    row[ENERGY_J] = total_j
-    row[THROTTLED] = n[at.throttled, lane]
-    row[CAP_W] = f[at.cap_w, lane]
-    row[FAN] = n[at.fan, lane]
-    row[DROPPED] = 0.0
+        total_j += load(f, at.energy_j + p)
+    store(columns, ENERGY_J, total_j * b.drawn_per_w)
+    store(columns, THROTTLED, load(n, at.throttled))
+    store(columns, CAP_W, load(f, at.cap_w))
+    store(columns, FAN, load(n, at.fan))
+    is_dropped = step_s != step_s
     k = HEAD
     for z in range(b.zones):
-        row[k] = f[at.zone_c + z, lane]
-        if np.isnan(row[k]):
-            row[DROPPED] = 1.0
+        value = load(f, at.zone_c + z)
+        is_dropped = is_dropped | (value != value)
+        store(columns, k, value)
         k += 1
     for r in range(b.rails):
-        row[k] = f[at.rail_w + r, lane]
-        if np.isnan(row[k]):
-            row[DROPPED] = 1.0
+        value = load(f, at.rail_w + r)
+        is_dropped = is_dropped | (value != value)
+        store(columns, k, value)
         k += 1
+    store(columns, DROPPED, where(is_dropped, 1.0, 0.0))
     for d in range(b.domains):
-        row[k] = b.freq_hz[d, n[at.level + d, lane]]
+        store(columns, k, pick(b.freq_hz[d], load(n, at.level + d)))
         k += 1
 
 
+@jit
+def hottest_lanes(f: Any, at: Any, b: Any) -> Any:
+    """The highest temperature that a sensor of each board reports, -50 degC if none does."""
+    hot_c = floats(-50.0, f)
+    for z in range(b.zones):
+        hot_c = max(hot_c, load(f, at.zone_c + z))
+    return min(hot_c, 200.0)

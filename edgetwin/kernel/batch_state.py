@@ -43,20 +43,33 @@ _MORE = (
     "end_ns", "job_entry",
 )  # fmt: skip
 AT_DTYPE = np.dtype([(name, "i8") for name in (*(STATE_DTYPE.names or ()), *_MORE)])
+# What changes, or is looked at, while clocks, phases and migrations follow one another inside a
+# control period; the rest is needed where sensors, governors or plans have their say.
+_FLOWING = (
+    "t_ns", "tick", "calm", "dirty", "steady", "off", "slots", "fan", "throttled", "level",
+    "target", "switch_ns", "online", "event_ns", "end_ns", "ambient_c", "cap_w", "traffic",
+    "busy", "busy_s", "modes", "push", "power_w", "gain_w", "leak_w", "energy_j", "peak_extra_w",
+    "modes_integral", "aimed_s", "below_s", "throttled_s", "over_cap_s", "overshoot", "peak_w",
+    "peak_c", "job_unit", "job_first", "job_rows", "job_row", "job_hold_ns", "job_event_ns",
+    "job_ends", "job_left", "job_phase_left", "job_rate", "job_target", "job_done", "job_alive_s",
+    "job_below_s", "job_l2d_rate",
+)  # fmt: skip
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """Where the rows of a board lie.
+    """Where the rows of a board lie; those of jobs come last, SLOTS rows for each field.
 
     at (1,) of AT_DTYPE: the first row of every field; float_words and whole_words: the word of the
-    scalar state that each row holds, -1 for none.
+    scalar state that each row holds, -1 for none. rows: eight lists, of floats and of whole numbers
+    that flow inside a control period (each without jobs, then the first rows of jobs), then of all.
     """
 
     at: NDArray[Any]
     float_words: NDArray[np.int64]
     whole_words: NDArray[np.int64]
+    rows: tuple[NDArray[np.int64], ...]
 
 
 def layout_of(lowered: Lowered) -> Layout:
@@ -65,7 +78,11 @@ def layout_of(lowered: Lowered) -> Layout:
     length = {name: n for kind, n in (lengths | {"slots": SLOTS}).items() for name in _BY[kind]}
     at = np.full(1, -1, AT_DTYPE)
     words: dict[str, list[int]] = {"f": [], "i": []}
-    for name in STATE_DTYPE.names or ():
+    for name in (*_MORE[:-1], *_jobs_last(), _MORE[-1]):
+        if name in _MORE:
+            at[name] = len(words["i"])
+            words["i"] += [-1] * (SLOTS if name == "job_entry" else 1)
+            continue
         assert STATE_DTYPE.fields is not None
         dtype, offset = STATE_DTYPE.fields[name][:2]
         if (name in length) != bool(dtype.shape) and name not in _UNUSED:
@@ -74,14 +91,38 @@ def layout_of(lowered: Lowered) -> Layout:
             rows = words["f" if dtype.base.kind == "f" else "i"]
             at[name] = len(rows)
             rows += range(offset // 8, offset // 8 + length.get(name, 1))
-    for name in _MORE:
-        at[name] = len(words["i"])
-        words["i"] += [-1] * (SLOTS if name == "job_entry" else 1)
     return Layout(
         at=at,
         float_words=np.array(words["f"], np.int64),
         whole_words=np.array(words["i"], np.int64),
+        rows=_row_lists(at, length),
     )
+
+
+def _row_lists(at: NDArray[Any], length: dict[str, int]) -> tuple[NDArray[np.int64], ...]:
+    """Rows that flow and all rows: of floats, first of jobs; of whole numbers, first of jobs."""
+    lists: list[list[int]] = [[] for _ in range(8)]
+    for name in AT_DTYPE.names or ():
+        if name in _UNUSED:
+            continue
+        first, is_job = int(at[0][name]), name in (*_BY["slots"], "job_entry")
+        k = 0 if is_float(name) else 2
+        rows = [first] if is_job else range(first, first + length.get(name, 1))
+        lists[4 + k + is_job] += rows
+        if name in _FLOWING:
+            lists[k + is_job] += rows
+    return tuple(np.array(rows, np.int64) for rows in lists)
+
+
+def is_float(name: str) -> bool:
+    """Is this field of the state one of floats?"""
+    return name in (STATE_DTYPE.names or ()) and STATE_DTYPE[name].base.kind == "f"
+
+
+def _jobs_last() -> tuple[str, ...]:
+    """Fields of the scalar state, those of jobs behind the others."""
+    names = STATE_DTYPE.names or ()
+    return (*(name for name in names if name not in _BY["slots"]), *_BY["slots"])
 
 
 def new_blocks(layout: Layout, groups: int, dtype: Any) -> tuple[Block, Block]:
@@ -114,3 +155,26 @@ def put_back(
     for row in range(len(whole_words)):
         if whole_words[row] >= 0:
             n[row, lane] = word[whole_words[row]]
+
+
+@jit
+def copy_rows(rows: Any, jobs: Any, slots: int, of: Any, lanes: Any, small: Any, back: bool) -> None:
+    """Copy boards into a small block (rows, LANES), or back: those at lanes (k, 2), group and lane.
+
+    rows: which rows of `of` (groups, rows, LANES); jobs: first rows of fields of jobs, of which the
+    first `slots` rows are copied.
+    """
+    for k in range(len(lanes)):
+        group = of[lanes[k, 0]]
+        lane = lanes[k, 1]
+        for row in rows:
+            if back:
+                group[row, lane] = small[row, k]
+            else:
+                small[row, k] = group[row, lane]
+        for first in jobs:
+            for row in range(first, first + slots):
+                if back:
+                    group[row, lane] = small[row, k]
+                else:
+                    small[row, k] = group[row, lane]

@@ -3,7 +3,7 @@
 A visit is the tuple (at, board, table, float_words, whole_words, state, real, word, plans, order,
 home): the records of layout and board (1,), the demand rows; the words of the scalar state that
 rows hold, a scalar state and itself as floats and whole numbers; the plans of all boards; units
-by demand row, fastest first (rows, UNITS), -1 for none; and the number of the group's first board.
+by demand row, fastest first (rows, UNITS), -1 for none; and which board is in each lane.
 """
 
 from typing import Any
@@ -33,7 +33,7 @@ def turn_fan(f: Any, n: Any, lane: int, b: Any, visit: Any) -> None:
 @jit
 def end_jobs(f: Any, n: Any, lane: int, visit: Any) -> None:
     """Jobs that have completed leave their slots; those that wait take them."""
-    at, board, table, float_words, whole_words, state, real, word, plans, order, home = visit
+    at, board, table, float_words, whole_words, state, real, word, plans, order, who = visit
     take_out(f, n, lane, float_words, whole_words, real, word)
     s = state[0]
     for j in range(s.slots):
@@ -45,15 +45,15 @@ def end_jobs(f: Any, n: Any, lane: int, visit: Any) -> None:
 @jit
 def _end(n: Any, lane: int, slot: int, visit: Any) -> None:
     """Free the slot of a job of the board that is taken out, and start the next that waits."""
-    at, board, table, float_words, whole_words, state, real, word, plans, order, home = visit
+    at, board, table, float_words, whole_words, state, real, word, plans, order, who = visit
     a = at[0]
     entry = n[a.job_entry + slot, lane]
-    plans[home + lane, entry].status = ENDED
+    plans[who[lane], entry].status = ENDED
     n[a.finished, lane] += 1
     free_job(state, slot)
     if n[a.waiting, lane] > 0:
         for e in range(n[a.event_end, lane]):
-            if plans[home + lane, e].status == WAITING:
+            if plans[who[lane], e].status == WAITING:
                 n[a.waiting, lane] -= 1
                 _start(n, lane, e, visit)
                 return
@@ -62,8 +62,8 @@ def _end(n: Any, lane: int, slot: int, visit: Any) -> None:
 @jit
 def _start(n: Any, lane: int, e: int, visit: Any) -> None:
     """Put the job of an entry of the plan into the first free slot of the board taken out."""
-    at, board, table, float_words, whole_words, state, real, word, plans, order, home = visit
-    entry = plans[home + lane, e]
+    at, board, table, float_words, whole_words, state, real, word, plans, order, who = visit
+    entry = plans[who[lane], e]
     s = state[0]
     slot = 0
     while s.job_serial[slot] > 0:
@@ -100,37 +100,37 @@ def _least_loaded(s: Any, order: Any) -> int:
 @jit
 def happen(f: Any, n: Any, lane: int, visit: Any) -> None:
     """Carry out everything of the board's plan that is due now."""
-    at, board, table, float_words, whole_words, state, real, word, plans, order, home = visit
+    at, board, table, float_words, whole_words, state, real, word, plans, order, who = visit
     a = at[0]
     take_out(f, n, lane, float_words, whole_words, real, word)
     e = n[a.event_next, lane]
-    while e < n[a.event_end, lane] and plans[home + lane, e].t_ns <= state[0].t_ns:
-        kind = plans[home + lane, e].kind
+    while e < n[a.event_end, lane] and plans[who[lane], e].t_ns <= state[0].t_ns:
+        kind = plans[who[lane], e].kind
         if kind == ARRIVAL:
             _arrive(n, lane, e, visit)
         elif kind == DEPARTURE:
-            _depart(n, lane, plans[home + lane, e].where, visit)
+            _depart(n, lane, plans[who[lane], e].where, visit)
         else:
-            _change(plans[home + lane, e], visit)
+            _change(plans[who[lane], e], visit)
         e += 1
     n[a.event_next, lane] = e
     put_back(f, n, lane, float_words, whole_words, real, word)
     n[a.event_ns, lane] = NEVER
     if e < n[a.event_end, lane]:
-        n[a.event_ns, lane] = plans[home + lane, e].t_ns
+        n[a.event_ns, lane] = plans[who[lane], e].t_ns
 
 
 @jit
 def _arrive(n: Any, lane: int, e: int, visit: Any) -> None:
     """A job comes; it waits when every slot is taken."""
-    at, board, table, float_words, whole_words, state, real, word, plans, order, home = visit
+    at, board, table, float_words, whole_words, state, real, word, plans, order, who = visit
     n[at[0].to_come, lane] -= 1
     is_full = True
     for j in range(SLOTS):
         if state[0].job_serial[j] == 0:
             is_full = False
     if is_full:
-        plans[home + lane, e].status = WAITING
+        plans[who[lane], e].status = WAITING
         n[at[0].waiting, lane] += 1
     else:
         _start(n, lane, e, visit)
@@ -139,13 +139,13 @@ def _arrive(n: Any, lane: int, e: int, visit: Any) -> None:
 @jit
 def _depart(n: Any, lane: int, e: int, visit: Any) -> None:
     """A job is stopped unless it has ended by itself."""
-    at, board, table, float_words, whole_words, state, real, word, plans, order, home = visit
+    at, board, table, float_words, whole_words, state, real, word, plans, order, who = visit
     a = at[0]
-    if plans[home + lane, e].status == WAITING:
-        plans[home + lane, e].status = ENDED
+    if plans[who[lane], e].status == WAITING:
+        plans[who[lane], e].status = ENDED
         n[a.waiting, lane] -= 1
         n[a.finished, lane] += 1
-    elif plans[home + lane, e].status == RUNNING:
+    elif plans[who[lane], e].status == RUNNING:
         for j in range(SLOTS):
             if state[0].job_serial[j] > 0 and n[a.job_entry + j, lane] == e:
                 _end(n, lane, j, visit)
@@ -155,7 +155,7 @@ def _depart(n: Any, lane: int, e: int, visit: Any) -> None:
 @jit
 def _change(entry: Any, visit: Any) -> None:
     """The surroundings of the board that is taken out change: ambient, cap, a fault or its end."""
-    at, board, table, float_words, whole_words, state, real, word, plans, order, home = visit
+    at, board, table, float_words, whole_words, state, real, word, plans, order, who = visit
     s = state[0]
     if entry.kind == AMBIENT:
         set_ambient(state, board, entry.value)

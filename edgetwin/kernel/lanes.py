@@ -348,6 +348,16 @@ def _whole(_: Any, value: Any) -> Any:
 
 
 @intrinsic
+def _lane_numbers(_: Any) -> Any:
+    """0, 1, 2 ... as lanes of int64."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return ir.Constant(_vector("i8"), list(range(LANES)))
+
+    return WHOLE(), generate
+
+
+@intrinsic
 def _two_to(_: Any, power: Any) -> Any:
     """2^power for lanes of floats that hold whole numbers in the range of normal exponents."""
     kind = power.kind
@@ -404,6 +414,7 @@ pick: Any = _pick
 pick_row: Any = _pick_row
 floats: Any = _floats
 whole: Any = _whole
+lane_numbers: Any = _lane_numbers
 two_to: Any = _two_to
 even_random: Any = _mantissa_hash
 nearest: Any = _function("rint")

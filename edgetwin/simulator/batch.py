@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgetwin.kernel.batch_loop import run_groups
-from edgetwin.kernel.batch_read import HEAD, read_groups
-from edgetwin.kernel.batch_state import layout_of, new_blocks
+from edgetwin.kernel.batch_read import ENERGY_J, HEAD, read_groups
+from edgetwin.kernel.batch_state import is_float, layout_of, new_blocks
 from edgetwin.kernel.lanes import LANES
 from edgetwin.kernel.state import NEVER
 from edgetwin.scenario import Plan, Scenario
@@ -204,8 +204,8 @@ class BatchSimulator:
     def _run(self, first: int, last: int) -> None:
         run_groups(
             self.floats, self.whole, self.layout.at, self.records, self.tables, self.orders,
-            self.plans, (self.layout.float_words, self.layout.whole_words), first, last,
-            self.groups_per_board,
+            self.plans, (self.layout.float_words, self.layout.whole_words), self.layout.rows,
+            first, last, self.groups_per_board,
         )  # fmt: skip
 
     def read(self) -> Array:
@@ -226,14 +226,8 @@ class BatchSimulator:
 
     def rows(self, name: str, index: int = 0) -> NDArray[Any]:
         """A number of the state of every board as a view (groups, LANES), board by board."""
-        kind = self.floats if self.is_float(name) else self.whole
+        kind = self.floats if is_float(name) else self.whole
         return kind[:, self.at[name] + index]
-
-    def is_float(self, name: str) -> bool:
-        """Is this field of the state one of floats?"""
-        from edgetwin.kernel.state import STATE_DTYPE
-
-        return name in (STATE_DTYPE.names or ()) and STATE_DTYPE[name].base.kind == "f"
 
     def get(self, name: str, index: int = 0) -> NDArray[Any]:
         """A copy of a number of the state, (n_boards,)."""
@@ -247,6 +241,27 @@ class BatchSimulator:
         block = np.array([self._block(i) for i in range(self.n_boards)])
         back = self.records["from_modes"][block, self.get("fan"), :n, :n]
         return np.einsum("bij,bj->bi", back, modes.astype(np.float64))
+
+    @property
+    def temps_c(self) -> Array:
+        """What the zones say, a view (n_boards, n_zones) of `readings`; NaN for nothing."""
+        return self.readings[:, HEAD : HEAD + len(self.lowered.zones)]
+
+    @property
+    def power_w(self) -> Array:
+        """What the rails say, a view (n_boards, n_rails) of `readings`; NaN for nothing."""
+        at = HEAD + len(self.lowered.zones)
+        return self.readings[:, at : at + len(self.lowered.rails)]
+
+    @property
+    def freq_hz(self) -> Array:
+        """Clocks, a view (n_boards, n_domains) of `readings`."""
+        return self.readings[:, -len(self.lowered.domains) :]
+
+    @property
+    def energy_j(self) -> Array:
+        """Energy drawn since reset, a view (n_boards,) of `readings`."""
+        return self.readings[:, ENERGY_J]
 
     def set_governor(self, domain: str, governor: str) -> None:
         """Give a clock domain of every board to a governor; see `Simulator.apply`."""
