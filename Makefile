@@ -1,6 +1,6 @@
-# make run | test | check | bench | clean. LOG=path BOARD=name makes `run` replay your own log.
+# make run | test | check | bench | calibrate | clean. LOG=path BOARD=name makes `run` replay your own log.
 .DEFAULT_GOAL := run
-.PHONY: run test check bench clean
+.PHONY: run test check bench calibrate clean
 
 candidates := python3.11 python3 python3.12 python3.13
 is_new_enough := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
@@ -59,7 +59,12 @@ check: .venv/.full
 
 bench: .venv/.full
 	$(BIN)/python -m benchmarks.foundation
+	$(BIN)/python -m benchmarks.fidelity
 	$(BIN)/python -m benchmarks.speed
+
+# Boards from measured data in EDGETWIN_DATA: make calibrate, or make calibrate BOARDS=hikey960
+calibrate: .venv/.full
+	$(BIN)/python -m calibration $(BOARDS)
 
 clean:
 	rm -rf .venv build dist out .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

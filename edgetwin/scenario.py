@@ -22,9 +22,9 @@ from edgetwin.scenario_plan import (
     full_speed_ips,
     place,
 )
-from edgetwin.scenario_schema import ApplicationEntry, Arrivals, Fault, JobEntry
+from edgetwin.scenario_schema import ApplicationEntry, Arrivals, Fault, JobEntry, KnobStep
 from edgetwin.scenario_values import AmbientSteps, CapSteps, Initial, Positive
-from hw_models.board import Board, first_problem
+from hw_models.board import Board, Knobs, first_problem
 from hw_models.naming import unknown
 from hw_models.quantity import Frozen
 
@@ -47,6 +47,7 @@ class Scenario(Frozen):
 
     The run ends at duration_s, or with until = "done" as soon as every job is finished.
     ambient and cap are steps in time; before the first the board's own ambient and no cap hold.
+    knobs are turned at their times, for whoever runs without a policy (an excitation run).
     initial gives temperatures by node or zone in degC, or "steady" (idle), or "ambient".
     """
 
@@ -63,6 +64,7 @@ class Scenario(Frozen):
     jobs: tuple[JobEntry, ...] = ()
     arrivals: Arrivals | None = None
     faults: tuple[Fault, ...] = ()
+    knobs: tuple[KnobStep, ...] = ()
 
     @model_validator(mode="after")
     def _consistent(self) -> "Scenario":
@@ -194,7 +196,18 @@ def _changes(scenario: Scenario, board: Board) -> tuple[Change, ...]:
         _check_fault(fault, board, f"faults.{i}")
     heal = (Change(t_s=f.end_s, what="heal", fault=f) for f in scenario.faults if isfinite(f.end_s))
     faults = (Change(t_s=f.at_s, what="fault", fault=f) for f in scenario.faults)
-    return tuple(sorted((*ambient, *cap, *heal, *faults), key=lambda change: change.t_s))
+    knobs = (_turn(step, board, f"knobs.{i}") for i, step in enumerate(scenario.knobs))
+    return tuple(sorted((*ambient, *cap, *heal, *faults, *knobs), key=lambda change: change.t_s))
+
+
+def _turn(step: KnobStep, board: Board, at: str) -> Change:
+    with place(at):
+        for domain, hz in step.freq_hz.items():
+            board.opp(domain, hz)
+        levels = len(board.limits.fan.pwm) if board.limits.fan else 0
+        if step.fan is not None and step.fan >= levels:
+            raise ValueError(f"fan level {step.fan}; {board.name} has {levels} levels from 0")
+    return Change(t_s=step.t_s, what="knobs", knobs=Knobs(freq_hz=step.freq_hz, fan=step.fan))
 
 
 def _check_fault(fault: Fault, board: Board, at: str) -> None:

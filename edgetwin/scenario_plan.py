@@ -10,16 +10,19 @@ from typing import Literal, final
 import numpy as np
 from numpy.typing import NDArray
 
+from edgetwin.scenario_loads import load_job, pulses
 from edgetwin.scenario_schema import (
     ApplicationEntry,
     Arrivals,
     Fault,
     JobEntry,
+    LoadEntry,
     TrainingEntry,
 )
 from edgetwin.scenario_values import Choices
-from hw_models.board import Board
+from hw_models.board import Board, Knobs
 from hw_models.jobs import Application, ApplicationProfile, ForwardJob, Job, TrainingJob
+from hw_models.performance import job_title
 
 Array = NDArray[np.float64]
 InitialTemps = Literal["steady", "ambient"] | Mapping[str, float]
@@ -41,12 +44,13 @@ class Arrival:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """From t_s on: an ambient in degC, a cap in W (None: lifted), a fault, or its end (heal)."""
+    """From t_s on: an ambient in degC, a cap in W (None: lifted), a fault, its end, or knobs."""
 
     t_s: float
-    what: Literal["ambient", "cap", "fault", "heal"]
+    what: Literal["ambient", "cap", "fault", "heal", "knobs"]
     value: float | None = None
     fault: Fault | None = None
+    knobs: Knobs | None = None
 
 
 @final
@@ -117,7 +121,7 @@ def arrivals_of(
 
     ValueError where two jobs have one id.
     """
-    found = [_listed(f"jobs.{i}", entry, board) for i, entry in enumerate(jobs)]
+    found = [a for i, entry in enumerate(jobs) for a in _listed(f"jobs.{i}", entry, board)]
     if arrivals is not None:
         with place("arrivals"):
             found += _drawn(arrivals, board, seeds)
@@ -132,24 +136,25 @@ def arrivals_of(
 def _named(arrival: Arrival, turn: int) -> Arrival:
     return Arrival(
         t_s=arrival.t_s,
-        id=f"{_work(arrival.job)}-{turn}",
+        id=f"{job_title(arrival.job)}-{turn}",
         job=arrival.job,
         unit=arrival.unit,
         lifetime_s=arrival.lifetime_s,
     )
 
 
-def _work(job: Job) -> str:
-    return job.profile.name if isinstance(job, Application) else job.network.name
-
-
-def _listed(at: str, entry: JobEntry, board: Board) -> Arrival:
+def _listed(at: str, entry: JobEntry, board: Board) -> Iterator[Arrival]:
     with place(at):
         if entry.unit is not None:
             board.unit(entry.unit)
         job = _job(entry, board)
+    if isinstance(entry, LoadEntry):
+        for n, (t_s, works_s) in enumerate(pulses(entry, board)):
+            name = f"{entry.id}-{n}" if entry.id and n else entry.id or ""
+            yield Arrival(t_s=t_s, id=name, job=job, unit=entry.unit, lifetime_s=works_s)
+        return
     lifetime_s = entry.lifetime_s if isinstance(entry, ApplicationEntry) else None
-    return Arrival(
+    yield Arrival(
         t_s=entry.at_s, id=entry.id or "", job=job, unit=entry.unit, lifetime_s=lifetime_s
     )
 
@@ -169,6 +174,8 @@ def _job(entry: JobEntry, board: Board) -> Job:
             target_ips=target_ips,
             pass_insns=entry.pass_instructions,
         )
+    if isinstance(entry, LoadEntry):
+        return load_job(entry, board)
     network = load_network(entry.network)
     if isinstance(entry, TrainingEntry):
         return TrainingJob(

@@ -116,7 +116,36 @@ class ForwardEntry(Frozen):
     id: str | None = Field(default=None, min_length=1)
 
 
-JobEntry = Annotated[ApplicationEntry | TrainingEntry | ForwardEntry, Field(discriminator="kind")]
+@final
+class LoadEntry(Frozen):
+    """A synthetic load keeps a unit busy for a share of the time, for lifetime_s from at_s on.
+
+    The share holds at freq_hz (the unit's highest clock if not given). An accelerator works in
+    pulses of 3.7 s, since it cannot rest in between. memory_bytes_per_s is moved while it works.
+    """
+
+    kind: Literal["load"]
+    unit: str
+    busy: float = Field(default=1.0, gt=0, le=1)
+    freq_hz: Positive | None = None
+    memory_bytes_per_s: float = Field(default=0.0, ge=0)
+    at_s: Time = 0.0
+    lifetime_s: Positive
+    id: str | None = Field(default=None, min_length=1)
+
+
+JobEntry = Annotated[
+    ApplicationEntry | TrainingEntry | ForwardEntry | LoadEntry, Field(discriminator="kind")
+]
+
+
+@final
+class KnobStep(Frozen):
+    """At t_s knobs are turned: clocks in Hz by domain, and a fan level (-1: the board's own)."""
+
+    t_s: Time
+    freq_hz: dict[str, Positive] = {}
+    fan: int | None = Field(default=None, ge=-1)
 
 
 @final

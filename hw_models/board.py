@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 from importlib import resources
 from pathlib import Path as FilePath
-from typing import Any, Literal, TypeVar, final
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, final
 
+import numpy as np
 from pydantic import Field, ValidationError, model_validator
 
 from hw_models.board_checks import check_board
@@ -26,9 +27,15 @@ from hw_models.board_schema import (
 )
 from hw_models.lowering import Lowered, lower
 from hw_models.naming import unknown
+from hw_models.parameters import replaced
 from hw_models.quantity import GRADES, Frozen, Grade, Source
 
+if TYPE_CHECKING:
+    from hw_models.certificate import Certificate
+    from hw_models.sampling import How, Posterior
+
 T = TypeVar("T")
+_FOLDER = "_folder"  # where a loaded board remembers its folder; no field, so no part of equality
 
 
 @final
@@ -114,6 +121,35 @@ class Board(Frozen):
         return self._lowered
 
     @cached_property
+    def certificate(self) -> "Certificate | None":
+        """What certificate.json beside the board file says; None without one, or without a file.
+
+        ValueError for a damaged one, or one that states other numbers than the board file.
+        """
+        from hw_models.certificate import certificate_of
+
+        folder = self.__dict__.get(_FOLDER)
+        return None if folder is None else certificate_of(self, folder)
+
+    @cached_property
+    def _posterior(self) -> "Posterior":
+        from hw_models.sampling import posterior
+
+        return posterior(self, self.certificate)
+
+    @property
+    def sampled_how(self) -> "How":
+        """How `sample` draws: by the covariance of the certificate, or each number by itself."""
+        return self._posterior.how
+
+    def sample(self, rng: np.random.Generator) -> "Board":
+        """A board that could as well be this one: what is uncertain about it is drawn by rng.
+
+        See `hw_models.sampling` for the law; the draw itself has no certificate.
+        """
+        return replaced(self, self._posterior.draw(rng))
+
+    @cached_property
     def _unit_by_name(self) -> dict[str, Unit]:
         return {unit.name: unit for unit in self.unit_list}
 
@@ -174,15 +210,22 @@ def load_board(board: "str | FilePath | Board") -> Board:
     if not path.is_file():
         raise FileNotFoundError(f"no board file at {text}; give a board.toml or a board's name.")
     try:
-        return parse_board(path.read_text(encoding="utf-8"), text)
+        return _from(path.parent, path.read_text(encoding="utf-8"), text)
     except UnicodeDecodeError:
         raise ValueError(f"{text} is not UTF-8 text; a board file is TOML.") from None
 
 
 @cache
 def _shipped(name: str) -> Board:
-    file = resources.files("hw_models") / "boards" / name.replace("-", "_") / "board.toml"
-    return parse_board(file.read_text(encoding="utf-8"), f"board {name}")
+    folder = resources.files("hw_models") / "boards" / name.replace("-", "_")
+    return _from(folder, (folder / "board.toml").read_text(encoding="utf-8"), f"board {name}")
+
+
+def _from(folder: Any, text: str, origin: str) -> Board:
+    """The board of a file, which remembers the folder that may hold its certificate."""
+    board = parse_board(text, origin)
+    board.__dict__[_FOLDER] = folder
+    return board
 
 
 def parse_board(text: str, origin: str) -> Board:

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from hw_models.board import Board
 
 
-_SIGNED = {"ambient_c", "temp_c", "reference_c", "offset_k", "coefficients", "volt_exponent"}
-_POSITIVE = {
+SIGNED = {"ambient_c", "temp_c", "reference_c", "offset_k", "coefficients", "volt_exponent"}
+POSITIVE = {
     *("freqs_hz", "volts_v", "capacity_j_per_k", "control_period_s", "poll_s", "ram_bytes"),
     *("bandwidth_bytes_per_cycle", "flops_per_cycle", "bytes_per_cycle", "cycles_scale"),
-    *("efficiency", "forward_efficiency", "forward_tokens", "pnorm"),
+    *("unstalled_bytes_per_cycle", "efficiency", "forward_efficiency", "forward_tokens", "pnorm"),
 }
 
 
@@ -84,9 +84,9 @@ def _grade_supported(board: "Board", section: str) -> Iterator[str]:
 def _signs(board: "Board") -> Iterator[str]:
     for at, q in quantities(board):
         key = at.rsplit(".", 1)[-1]
-        if key in _POSITIVE and np.any(q.array <= 0):
+        if key in POSITIVE and np.any(q.array <= 0):
             yield f"{at} is {q.value}; it must be positive"
-        elif key not in _SIGNED and np.any(q.array < 0):
+        elif key not in SIGNED and np.any(q.array < 0):
             yield f"{at} is {q.value}; it cannot be negative"
 
 

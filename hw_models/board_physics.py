@@ -12,13 +12,16 @@ class Part(Frozen):
     """What one place draws: C_active * activity * V^2 * f + C_idle * V^2 * f + V^a * leak(T).
 
     For a unit group the numbers are per member. `leakage_w` is at 1 V and the reference
-    temperature of [power.leakage].
+    temperature of [power.leakage]. `unstalled_bytes_per_cycle`, of an accelerator, is what work
+    that never waits moves per clock cycle: where a log says how busy a unit is and what the memory
+    moves, but not the work, a unit that moves less is stalled in proportion (`observed_activity`).
     """
 
     node: str | None = None
     active_capacitance_f: Scalar
     idle_capacitance_f: Scalar
     leakage_w: Scalar
+    unstalled_bytes_per_cycle: Scalar | None = None
 
 
 @final

@@ -146,14 +146,36 @@ class ForwardJob:
         return n.parameter_bytes + self.batch * n.forward_bytes
 
 
-Job = Application | TrainingJob | ForwardJob
-JobKind = Literal["application", "training", "forward"]
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadJob:
+    """A synthetic load: it keeps its unit busy for a share of the time, until it is stopped.
+
+    busy in (0, 1] holds while the unit runs at freq_hz; at other clocks the work per second stays
+    within what the unit can do. bytes_per_s is the memory traffic while it does. Its unit of work
+    is a second at freq_hz. An accelerator can only be busy all the time (busy 1).
+    """
+
+    busy: float
+    freq_hz: float
+    bytes_per_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.busy <= 1.0:
+            raise ValueError(f"busy is {self.busy}; give a share above 0 and up to 1.")
+        _positive("freq_hz", self.freq_hz)
+
+
+Job = Application | TrainingJob | ForwardJob | LoadJob
+JobKind = Literal["application", "training", "forward", "load"]
 
 
 def job_kind(job: Job) -> JobKind:
-    """What a job's work counts: instructions, samples or zero-order steps."""
+    """What a job's work counts: instructions, samples, zero-order steps or seconds of load."""
     if isinstance(job, Application):
         return "application"
+    if isinstance(job, LoadJob):
+        return "load"
     return "training" if isinstance(job, TrainingJob) else "forward"
 
 

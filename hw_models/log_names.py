@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 Columns = dict[str, list[str]]
 
-_ALL_CORES: Final = "cpu"
+ALL_CORES: Final = "cpu"
 
 
 def columns_of(
@@ -39,7 +39,7 @@ def core_columns_of(
     known = list(board.clocks) if is_clock else [u.name for u in units]
     of_cores = [u.domain if is_clock else u.name for u in units if u.kind in cores]
     found, unknown = _sorted(trace, group, known, aliases)
-    shared = [column for column in unknown if column == f"{group}.{_ALL_CORES}"]
+    shared = [column for column in unknown if column == f"{group}.{ALL_CORES}"]
     _left_out([column for column in unknown if column not in shared], notes)
     return {name: shared for name in of_cores if shared} | found
 

@@ -1,6 +1,6 @@
 """A board as arrays: what compiled code reads, in one record of fixed layout."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
@@ -37,6 +37,7 @@ BOARD_DTYPE = np.dtype(
         # parts: domain -1 is constant power
         ("part_domain", "i8", PARTS), ("active_f", "f8", PARTS), ("idle_f", "f8", PARTS),
         ("constant_w", "f8", PARTS), ("leak_w", "f8", PARTS), ("law", "f8", 6),
+        ("unstalled_bytes_per_cycle", "f8", PARTS),
         ("shared_part", "i8", DOMAINS), ("memory_part", "i8"), ("fan_part", "i8"),
         ("fan_w", "f8", FANS), ("energy_per_byte_j", "f8"), ("drawn_per_w", "f8"),
         # heat, by fan level
@@ -99,6 +100,23 @@ def lower(board: "Board") -> Lowered:
         fill(names.record[0], board, names)
     names.record.flags.writeable = False
     return names
+
+
+def lower_again(like: Lowered, board: "Board", *, has_other_heat: bool) -> Lowered:
+    """The board that differs from a lowered one in numbers of power, volts and sensors alone.
+
+    With has_other_heat its thermal numbers (or the loss of its regulators) may differ as well.
+    Names, sizes, limits and performance are taken over unseen: for fits, which lower a board
+    hundreds of times.
+    """
+    networks = like.networks
+    if has_other_heat:
+        networks = tuple(Network.of(board, level) for level in range(len(like.networks)))
+    again = replace(like, record=like.record.copy(), networks=networks)
+    for fill in (_clocks, _parts, _sensors, *((_heat,) if has_other_heat else ())):
+        fill(again.record[0], board, again)
+    again.record.flags.writeable = False
+    return again
 
 
 def _fan_levels(board: "Board") -> int:
@@ -182,6 +200,8 @@ def _part(r: Any, p: int, domain: int, part: Any) -> None:
     r["part_domain"][p] = domain
     r["active_f"][p] = part.active_capacitance_f.value
     r["idle_f"][p] = part.idle_capacitance_f.value
+    moved = part.unstalled_bytes_per_cycle
+    r["unstalled_bytes_per_cycle"][p] = moved.value if moved else 0.0
 
 
 def _heat(r: Any, board: "Board", names: Lowered) -> None:

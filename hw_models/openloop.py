@@ -27,6 +27,7 @@ from hw_models.trace import Trace
 
 if TYPE_CHECKING:
     from hw_models.board import Board
+    from hw_models.lowering import Lowered
 
 Array = NDArray[np.float64]
 
@@ -49,12 +50,25 @@ def drive(
     """
     seen = log if isinstance(log, Recorded) else recorded(board, log, mode=mode)
     ambient_c = checked_ambient_c(board, ambient_c)
-    lowered = board.lower()
+    temps_c = starting_temps_c(board, seen, ambient_c)
+    return _predicted(board, seen, ambient_c, *driven(board.lower(), seen, ambient_c, temps_c))
+
+
+def driven(
+    lowered: "Lowered",
+    seen: Recorded,
+    ambient_c: float,
+    temps_c: Array,
+    longest_step_s: float = LONGEST_STEP_S,
+) -> tuple[Array, Array, Array]:
+    """Zones (rows, n_zones), rails (rows, n_rails) and energy_j (rows,) from nodes temps_c (n,).
+
+    Steps longer than the default are for a first look: leakage is then linear over longer times.
+    """
     rows = len(seen.t_s)
     zones_c, rails_w = np.zeros((rows, len(lowered.zones))), np.zeros((rows, len(lowered.rails)))
     energy_j = np.zeros(rows)
     dt_s = np.diff(seen.t_s, prepend=seen.t_s[0])
-    temps_c = starting_temps_c(board, seen, ambient_c)
     used_j = np.zeros(len(lowered.parts))
     changes = np.flatnonzero(np.diff(seen.fan)) + 1
     for start, end in pairwise([0, *changes.tolist(), rows]):
@@ -62,9 +76,18 @@ def drive(
         temps_c = stretch(
             lowered.record, fan, ambient_c, dt_s[part], seen.level[part], seen.busy[part],
             seen.traffic[part], seen.online[part], temps_c, used_j, zones_c[part], rails_w[part],
-            energy_j[part],
+            energy_j[part], longest_step_s,
         )  # fmt: skip
-    return _predicted(board, seen, ambient_c, zones_c, rails_w, energy_j)
+    return zones_c, rails_w, energy_j
+
+
+def rails_at_temperatures(lowered: "Lowered", seen: Recorded, nodes_c: Array) -> Array:
+    """Rails (rows, n_rails) where the temperature of every node is known, nodes_c (rows, n)."""
+    rails_w = np.zeros((len(seen.t_s), len(lowered.rails)))
+    _held(
+        lowered.record, seen.fan, nodes_c, seen.level, seen.busy, seen.traffic, seen.online, rails_w
+    )
+    return rails_w
 
 
 def checked_ambient_c(board: "Board", ambient_c: float | None) -> float:
@@ -164,6 +187,7 @@ def stretch(
     zones_c: Any,
     rails_w: Any,
     energy_j: Any,
+    longest_step_s: float,
 ) -> Any:
     """Readings under one fan level: fill zones_c, rails_w, energy_j; returns the last (n,) temps.
 
@@ -184,7 +208,7 @@ def stretch(
     for row in range(len(dt_s)):
         busy_powers(b, level[row], busy[row], traffic[row], fan, online[row], power_w, gain_w)
         heat_inputs(modes, power_w, gain_w, b.law, inflow, see, heat, leak_w, push)
-        steps = max(1, int(np.ceil(dt_s[row] / LONGEST_STEP_S)))
+        steps = max(1, int(np.ceil(dt_s[row] / longest_step_s)))
         exponentials(rate_hz, dt_s[row] / steps, decay, phi1, phi2)
         for _ in range(steps):
             heat_step(
@@ -205,3 +229,25 @@ def stretch(
         for k in range(n):
             last_c[i] += b.from_modes[fan, i, k] * modes[k]
     return last_c
+
+
+@jit
+def _held(
+    board: Any,
+    fan: Any,
+    nodes_c: Any,
+    level: Any,
+    busy: Any,
+    traffic: Any,
+    online: Any,
+    rails_w: Any,
+) -> None:
+    """Fill rails_w (rows, n_rails): every reading is a stretch of no length from its own heat."""
+    used_j, energy_j, dt_s = np.zeros(board[0].parts), np.zeros(1), np.zeros(1)
+    zones_c = np.zeros((1, board[0].zones))
+    for row in range(len(fan)):
+        at = slice(row, row + 1)
+        stretch(
+            board, fan[row], 0.0, dt_s, level[at], busy[at], traffic[at], online[at],
+            nodes_c[row], used_j, zones_c, rails_w[at], energy_j, LONGEST_STEP_S,
+        )  # fmt: skip

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw_models.compiled import inline
-from hw_models.jobs import Application, ForwardJob, Job, TrainingJob
+from hw_models.jobs import Application, ForwardJob, Job, LoadJob, TrainingJob
 
 if TYPE_CHECKING:
     from hw_models.board import Board
@@ -57,6 +57,8 @@ def demand(board: "Board", job: Job) -> Array:
     Work counts instructions, samples or zero-order steps. A kind that cannot run the job has NaN
     compute cycles. ValueError when no kind can.
     """
+    if isinstance(job, LoadJob):
+        return _load(board, job)
     rows = _application(board, job) if isinstance(job, Application) else _network(board, job)
     if np.isnan(rows[:, 1 + COMPUTE :: KIND_COLUMNS]).all():
         raise ValueError(f"nothing on {board.name} can run {job_title(job)}.")
@@ -65,7 +67,22 @@ def demand(board: "Board", job: Job) -> Array:
 
 def job_title(job: Job) -> str:
     """The name of what a job runs."""
+    if isinstance(job, LoadJob):
+        return "load"
     return job.profile.name if isinstance(job, Application) else job.network.name
+
+
+def _load(board: "Board", job: LoadJob) -> Array:
+    """Cycles for the busy share of a second and rest for the others; accelerators never rest."""
+    rows = _blank(board, 1)
+    rows[:, 0] = np.inf
+    for k, kind in enumerate(kinds(board)):
+        if kind in board.performance.cores or job.busy == 1.0:
+            at = rows[0, 1 + k * KIND_COLUMNS :][:KIND_COLUMNS]
+            at[:] = 0.0
+            at[[COMPUTE, IDLE]] = job.busy * job.freq_hz, 1.0 - job.busy
+            at[[BYTES, ACTIVITY]] = job.bytes_per_s, 1.0
+    return rows
 
 
 def _application(board: "Board", job: Application) -> Array:

@@ -26,6 +26,18 @@ def leakage_shape(
     return 1.0 + d * (c1 + d * (c2 + d * c3))
 
 
+@inline
+def observed_activity(busy: float, stall_activity: float, traffic: float, most: float) -> float:
+    """Activity of a unit seen busy while the memory moves `traffic` bytes/s, of `most` unstalled.
+
+    busy * (s + (1 - s) * traffic / most), s the activity of a stalled unit; busy where most is 0.
+    A unit that computes on what its cache holds is taken for a stalled one: a log cannot tell.
+    """
+    if most == 0.0:
+        return busy
+    return busy * (stall_activity + (1.0 - stall_activity) * traffic / most)
+
+
 @jit
 def part_powers(
     b: Any,
@@ -90,10 +102,15 @@ def busy_powers(
     power_w: Any,
     gain_w: Any,
 ) -> None:
-    """`part_powers` where all that is known of a unit's activity is how busy it is."""
+    """`part_powers` where all that is known of a unit's activity is how busy it is.
+
+    Accelerators that move less per cycle than work that never waits are stalled in proportion.
+    """
     activity = np.zeros(b.parts)
     for u in range(b.units):
-        activity[u] = busy[u]
+        kind, d = b.unit_kind[u], b.unit_domain[u]
+        most = b.unstalled_bytes_per_cycle[u] * b.freq_hz[d, level[d]]
+        activity[u] = observed_activity(busy[u], b.stall_activity[kind], traffic, most)
     part_powers(b, level, busy, activity, traffic, fan, online, power_w, gain_w)
 
 

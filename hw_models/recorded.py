@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from hw_models.limits import fan_course
 from hw_models.log_clocks import operating_points
-from hw_models.log_names import columns_of, core_columns_of, share
+from hw_models.log_names import ALL_CORES, columns_of, core_columns_of, share
 from hw_models.trace import Trace, require_finite
 
 if TYPE_CHECKING:
@@ -126,6 +126,10 @@ def _busy(board: "Board", trace: Trace, notes: list[str]) -> Array:
     for u, name in enumerate(names):
         if name in columns:
             busy[:, u] = share(trace, columns[name][0])
+    cores = [u for u, name in enumerate(names) if columns.get(name) == [f"busy.{ALL_CORES}"]]
+    if cores:
+        notes.append("load of the cores known as a mean: taken as full cores, in board order")
+        busy[:, cores] = np.clip(busy[:, cores] * len(cores) - np.arange(len(cores)), 0.0, 1.0)
     idle = [name for name in names if name not in columns]
     if idle:
         notes.append(f"loads not in the log, taken as 0: {', '.join(idle)}")

@@ -32,6 +32,7 @@ __all__ = [
     "read_log",
     "read_tegrastats",
     "read_tx2_csv",
+    "tx2_columns",
 ]
 
 _Path = str | PathLike[str]
@@ -192,12 +193,17 @@ def read_tx2_csv(path: _Path, *, board: str | None = None) -> Trace:
     ValueError for a damaged table.
     """
     meta = {"source": Path(path).name} | ({} if board is None else {"board": board})
-    columns: dict[str, NDArray[Any]] = {}
     with naming(path):
-        for name, cells in read_table(read_text(path)).items():
-            target, divisor = _tx2_name(name)
-            columns[target] = column_of(name, "float", cells) / divisor
-        return Trace(columns, meta)
+        return Trace(tx2_columns(path), meta)
+
+
+def tx2_columns(path: _Path) -> dict[str, NDArray[Any]]:
+    """The columns of a TX2 recording as they are in the file, times unchecked."""
+    columns: dict[str, NDArray[Any]] = {}
+    for name, cells in read_table(read_text(path)).items():
+        target, divisor = _tx2_name(name)
+        columns[target] = column_of(name, "float", cells) / divisor
+    return columns
 
 
 def _tx2_name(name: str) -> tuple[str, float]:

@@ -7,23 +7,28 @@ import typer
 import typer.core
 
 from edgetwin.cli.boards import boards
+from edgetwin.cli.calibrate import calibrate
 from edgetwin.cli.envs import envs
+from edgetwin.cli.excite import excite
+from edgetwin.cli.record import record
 from edgetwin.cli.replay import replay
 from edgetwin.cli.run import run
 from edgetwin.cli.sweep import sweep
+from edgetwin.cli.transfer import transfer
+from edgetwin.cli.validate import validate
 
 OK, FAILED, USAGE, NO_HARDWARE, UNSAFE = range(5)
 
 typer.core.HAS_RICH = False  # help is plain text; typer 0.20 would escape its brackets for rich
 app = typer.Typer(
     name="edgetwin",
-    help="Digital twins of edge boards: run and sweep policies in simulation, replay board logs.",
+    help="Digital twins of edge boards: run and sweep policies, replay logs, calibrate from traces.",
     epilog="Start with: edgetwin run thermal",
     rich_markup_mode=None,
     suggest_commands=False,  # the parser below suggests already
     pretty_exceptions_enable=False,
 )
-for verb in (boards, envs, run, sweep, replay):
+for verb in (boards, envs, run, sweep, replay, record, excite, calibrate, validate, transfer):
     app.command()(verb)
 
 

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, Literal, cast
 
 import gymnasium as gym
 import numpy as np
@@ -37,6 +37,7 @@ class BoardEnv(gym.Env[Observation, Any], ABC):
         board: str | Path | Board | None = None,
         scenario: str | Path | Scenario | None = None,
         step_s: float | None = None,
+        randomize: Literal["posterior"] | None = None,
         backend: str = "sim",
         render_mode: str | None = None,
     ) -> None:
@@ -45,6 +46,9 @@ class BoardEnv(gym.Env[Observation, Any], ABC):
         if render_mode is not None and render_mode not in self.metadata["render_modes"]:
             modes = self.metadata["render_modes"]
             raise ValueError(unknown("render mode", render_mode, modes))
+        if randomize not in (None, "posterior"):
+            raise ValueError(f"randomize is {randomize!r}; give 'posterior' or None.")
+        self.randomize = randomize
         self.render_mode = render_mode
         self.board = load_board(board or self.task.board)
         self.scenario = load_scenario(scenario or self.task.scenario)
@@ -54,7 +58,8 @@ class BoardEnv(gym.Env[Observation, Any], ABC):
         self._step_ns = round(self.step_s * 1e9)
         self.sim = Simulator(self.board, scenario=self.scenario)
         self._record = self.sim.lowered.record
-        self._entries = entries(self.sim, self.reward_names, backend)
+        how = self.board.sampled_how if randomize else None
+        self._entries = entries(self.sim, self.reward_names, backend, how)
         self._block = np.zeros(block_size(self.sim))
         self._build()
 
@@ -79,12 +84,16 @@ class BoardEnv(gym.Env[Observation, Any], ABC):
         """Start an episode. Options are fields of the scenario, or `scenario` itself.
 
         ambient, initial ("steady", "ambient" or temperatures), jobs, arrivals, cap, cooling,
-        mode, faults, duration_s. An unknown option is a KeyError.
+        mode, faults, duration_s. An unknown option is a KeyError. With randomize="posterior" the
+        board of the episode is drawn first, by the environment's own generator.
         """
         super().reset(seed=seed)
         given = dict(options or {})
         scenario = load_scenario(given.pop("scenario", self.scenario))
         self._episode = scenario.with_(**given) if given else scenario
+        if self.randomize:
+            self.sim = Simulator(self.board.sample(self.np_random), scenario=self._episode)
+            self._record = self.sim.lowered.record
         self._end_ns = round(self._episode.duration_s * 1e9)
         self.sim.reset(seed=int(self.np_random.integers(2**31)), scenario=self._episode)
         self._next_event_ns = self.sim.next_event_ns

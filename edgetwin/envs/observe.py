@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from edgetwin.envs.calibration import calibration_entry
 from edgetwin.envs.info import Block, Entries
 from edgetwin.kernel.batch_read import (
     CAP_W,
@@ -85,13 +86,14 @@ def block_size(sim: Simulator) -> int:
     return HEAD + len(low.zones) + len(low.rails) + len(low.domains)
 
 
-def entries(sim: Simulator, rewards: tuple[str, str], backend: str) -> Entries:
+def entries(
+    sim: Simulator, rewards: tuple[str, str], backend: str, sampled_how: str | None = None
+) -> Entries:
     """The documented keys of `info` and how each is read from a block."""
     low, board = sim.lowered, sim.board
     zones_at = HEAD
     rails_at = zones_at + len(low.zones)
     clocks_at = rails_at + len(low.rails)
-    calibration = {"id": board.name, "grade": board.grade, "in_envelope": None}
 
     def named(names: tuple[str, ...], at: int) -> Any:
         end = at + len(names)
@@ -104,7 +106,7 @@ def entries(sim: Simulator, rewards: tuple[str, str], backend: str) -> Entries:
 
         return read
 
-    return {
+    found: Entries = {
         "t_s": lambda block: block.item(T_S),
         "temps_c": named(low.zones, zones_at),
         "power_w": named(low.rails, rails_at) if low.rails else lambda block: None,
@@ -118,5 +120,6 @@ def entries(sim: Simulator, rewards: tuple[str, str], backend: str) -> Entries:
         rewards[0]: lambda block: block.item(REWARD_A),
         rewards[1]: lambda block: block.item(REWARD_B),
         "backend": lambda block: backend,
-        "calibration": lambda block: dict(calibration),
     }
+    found["calibration"] = calibration_entry(board, sampled_how, found)
+    return found

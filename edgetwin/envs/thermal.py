@@ -69,11 +69,12 @@ class ThermalEnv(BoardEnv):
         t_s, temps_c by zone, power_w by rail (None: no power sensor), energy_j, freq_hz by
         domain, fan, throttled, cap_w, cap_violation (share of the step over the cap),
         qos_violation (share of application time below target), reward_temp, reward_qos,
-        backend, calibration {id, grade, in_envelope}.
+        backend, calibration {id, grade, sampled (how the board was drawn), in_envelope}.
 
     Arguments
         board, scenario (names, files or objects), step_s (default 0.5 s), clocks, slots
-        (applications that the agent sees; others stay where they were put), render_mode.
+        (applications that the agent sees; others stay where they were put), randomize
+        ("posterior": each episode's board is drawn from what is known of it), render_mode.
 
     Fidelity
         Measured: instruction mix, cache misses and phases of the programs (deterministic
@@ -95,6 +96,7 @@ class ThermalEnv(BoardEnv):
         step_s: float | None = None,
         clocks: Literal["governor", "agent"] = "governor",
         slots: int = 8,
+        randomize: Literal["posterior"] | None = None,
         backend: str = "sim",
         render_mode: str | None = None,
     ) -> None:
@@ -108,6 +110,7 @@ class ThermalEnv(BoardEnv):
             board=board,
             scenario=scenario,
             step_s=step_s,
+            randomize=randomize,
             backend=backend,
             render_mode=render_mode,
         )

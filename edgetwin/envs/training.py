@@ -70,7 +70,7 @@ class TrainingEnv(BoardEnv):
 
     Arguments
         board (needs a GPU and an input rail), scenario (its first job is the training job),
-        step_s (default 5 s), render_mode.
+        step_s (default 5 s), render_mode, randomize as in edgetwin/Thermal-v0.
 
     Fidelity
         Modelled: step time as launch overhead plus a p-norm roofline of counted FLOPs and bytes,

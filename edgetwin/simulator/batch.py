@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +19,23 @@ from edgetwin.simulator.batch_plan import (
     entries_of,
     first_event_ns,
     keys_of,
+    scenarios_of,
+    seeds_of,
+)
+from edgetwin.simulator.on_device import (
+    MIRRORED,
+    begin_on_device,
+    column_of,
+    hand_over,
+    node_temps_of,
+    run_on_device,
 )
 from edgetwin.simulator.plan import prepare
 from hw_models.board import Board
 from hw_models.lowering import BOARD_DTYPE, GOVERNORS, UNITS
+
+if TYPE_CHECKING:
+    from edgetwin.kernel_gpu import GpuBatch
 
 Array = NDArray[np.float64]
 Sample = Callable[[Board, np.random.Generator], Board]
@@ -36,7 +49,9 @@ class BatchSimulator:
     seeds: one for every board, or a number: board i then has seeds + i. sample(board, rng) draws
     the board of every block of 32 from (seeds[0], block); without it all are `board`. dtype
     float32 takes half the memory traffic and lets a level flip at a threshold. threads share the
-    boards between them. With coast=False quiet stretches are stepped period by period.
+    boards between them. With coast=False quiet stretches are stepped period by period, and so they
+    always are with a device of torch ("cuda", "cuda:1", "cpu"), which takes the place of the
+    compiled kernel and of threads; `gpu` then has the state as tensors.
     """
 
     def __init__(
@@ -50,6 +65,7 @@ class BatchSimulator:
         dtype: type[np.float64] | type[np.float32] = np.float64,
         threads: int = 1,
         coast: bool = True,
+        device: str | None = None,
     ) -> None:
         if n_boards < 1 or threads < 1:
             raise ValueError(f"{n_boards} boards on {threads} threads; give 1 or more of each.")
@@ -70,8 +86,9 @@ class BatchSimulator:
         self.coast = coast
         self.threads = threads
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
-        self._scenarios = self._per_board(scenario)
-        self._seeds = self._all_seeds(seeds)
+        self._device = device
+        self._scenarios = scenarios_of(scenario, n_boards)
+        self._seeds = seeds_of(seeds, n_boards)
         self._sample = sample
         self.draw_boards(int(self._seeds[0]))
         self.reset()
@@ -93,6 +110,7 @@ class BatchSimulator:
         for k, one in enumerate(self.boards):
             self.records[k] = one.lowered.record[0]
         self.groups_per_board = BLOCK // LANES if self._sample is not None else len(self.floats)
+        self.gpu: GpuBatch | None = None
         self.gather_tables()
 
     def gather_tables(self) -> None:
@@ -102,6 +120,8 @@ class BatchSimulator:
             len(self.boards), -1, UNITS
         )
         self._known = len(self.boards[0].table.known_rows())
+        if self.gpu is not None:
+            self.gpu.set_table(self.tables, self.orders)
 
     def board_of(self, i: int) -> Board:
         """The board that board i of the batch is, for a Simulator that shall equal it."""
@@ -127,12 +147,13 @@ class BatchSimulator:
         if chosen.dtype == np.bool_:
             chosen = np.flatnonzero(chosen)
         if seeds is not None:
-            self._seeds[chosen] = self._all_seeds(seeds)[chosen]
+            self._seeds[chosen] = seeds_of(seeds, self.n_boards)[chosen]
         if scenario is not None:
-            given = self._per_board(scenario)
+            given = scenarios_of(scenario, self.n_boards)
             for i in chosen:
                 self._scenarios[i] = given[i]
-        plans = [self._plan(int(i)) for i in chosen]
+        given_to = ((self._scenarios[i], int(self._seeds[i])) for i in chosen)
+        plans = [prepare(self.board, *one) for one in given_to]
         entries = [entries_of(plan, self.boards) for plan in plans]
         if len(self.boards[0].table.known_rows()) != self._known:
             self.gather_tables()
@@ -140,6 +161,7 @@ class BatchSimulator:
         keys = keys_of(int(self._seeds[i]) for i in chosen)
         for i, plan, entry, key in zip(chosen, plans, entries, keys, strict=True):
             self._begin(int(i), plan, entry, key)
+        self.gpu = begin_on_device(self, self._device, chosen)
         self.look(chosen)
 
     def _begin(self, i: int, plan: Plan, entries: NDArray[Any], key: Any) -> None:
@@ -163,9 +185,6 @@ class BatchSimulator:
             ("until_done", scenario is not None and scenario.until == "done"),
         ):
             n[at[name], lane] = value
-
-    def _plan(self, i: int) -> Plan:
-        return prepare(self.board, self._scenarios[i], int(self._seeds[i]))
 
     def _make_room(self, entries: int) -> None:
         if entries > self.plans.shape[1]:
@@ -192,6 +211,8 @@ class BatchSimulator:
 
     def run(self) -> None:
         """Run every board until its own end_ns."""
+        if self.gpu is not None:
+            return run_on_device(self, self.gpu)
         if self._pool is None:
             self._run(0, len(self.floats))
             return
@@ -210,10 +231,13 @@ class BatchSimulator:
 
     def read(self) -> Array:
         """Fill `readings` with what the sensors say now."""
-        read_groups(
-            self.floats, self.whole, self.layout.at, self.records, self.groups_per_board,
-            0, len(self.floats), self.readings,
-        )  # fmt: skip
+        if self.gpu is not None:
+            self.readings[:] = self.gpu.readings().cpu().numpy()
+        else:
+            read_groups(
+                self.floats, self.whole, self.layout.at, self.records, self.groups_per_board,
+                0, len(self.floats), self.readings,
+            )  # fmt: skip
         return self.readings
 
     def close(self) -> None:
@@ -225,22 +249,21 @@ class BatchSimulator:
     # -- what boards do and say --------------------------------------------------------------
 
     def rows(self, name: str, index: int = 0) -> NDArray[Any]:
-        """A number of the state of every board as a view (groups, LANES), board by board."""
+        """A number of every board's state as a view (groups, LANES); ValueError on a device."""
+        if self.gpu is not None and name not in MIRRORED:
+            raise ValueError(f"{name} is on {self.gpu.device}; read it by get({name!r}).")
         kind = self.floats if is_float(name) else self.whole
         return kind[:, self.at[name] + index]
 
     def get(self, name: str, index: int = 0) -> NDArray[Any]:
         """A copy of a number of the state, (n_boards,)."""
+        if self.gpu is not None and name in self.gpu.tensors:
+            return column_of(self.gpu, name, index)
         return self.rows(name, index).reshape(-1)[: self.n_boards]
 
     def node_temps_c(self) -> Array:
         """True temperatures (n_boards, n_nodes): for oracles and reports, not for policies."""
-        n = len(self.lowered.nodes)
-        at = self.at["modes"]
-        modes = self.floats[:, at : at + n].transpose(0, 2, 1).reshape(-1, n)[: self.n_boards]
-        block = np.array([self._block(i) for i in range(self.n_boards)])
-        back = self.records["from_modes"][block, self.get("fan"), :n, :n]
-        return np.einsum("bij,bj->bi", back, modes.astype(np.float64))
+        return node_temps_of(self)
 
     @property
     def temps_c(self) -> Array:
@@ -266,21 +289,8 @@ class BatchSimulator:
     def set_governor(self, domain: str, governor: str) -> None:
         """Give a clock domain of every board to a governor; see `Simulator.apply`."""
         d = self.lowered.domains.index(domain)
+        if self.gpu is not None:
+            return hand_over(self.gpu, d, GOVERNORS.index(governor))
         self.rows("governor", d)[:] = GOVERNORS.index(governor)
         self.rows("fixed", d)[:] = self.rows("target", d)
         self.rows("steady")[:] = 0
-
-    def _all_seeds(self, seeds: int | Sequence[int]) -> NDArray[np.int64]:
-        if isinstance(seeds, int):
-            return np.arange(seeds, seeds + self.n_boards)
-        if len(seeds) != self.n_boards:
-            raise ValueError(f"{len(seeds)} seeds for {self.n_boards} boards; give one for each.")
-        return np.array(seeds, np.int64)
-
-    def _per_board(self, scenario: Any) -> list[Scenario | None]:
-        if scenario is None or isinstance(scenario, Scenario):
-            return [scenario] * self.n_boards
-        if len(scenario) != self.n_boards:
-            given = len(scenario)
-            raise ValueError(f"{given} scenarios for {self.n_boards} boards; give one for each.")
-        return list(scenario)

@@ -1,6 +1,6 @@
 """From scenarios to what a batch of boards carries out: entries in order of time, first states."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import inf
 from typing import Any, final
 
@@ -18,7 +18,7 @@ from edgetwin.kernel.batch_visit import (
     ZONE_FAULT,
 )
 from edgetwin.kernel.state import DROPPED, HEALTHY, NEVER, STUCK, State
-from edgetwin.scenario import Arrival, Change, Fault, Plan
+from edgetwin.scenario import Arrival, Change, Fault, Plan, Scenario
 from edgetwin.simulator.jobs import DemandTable, work_of
 from edgetwin.simulator.plan import initial_state
 from hw_models.board import Board
@@ -156,3 +156,21 @@ def keys_of(seeds: Iterator[int]) -> NDArray[np.uint64]:
 def first_event_ns(entries: NDArray[Any]) -> int:
     """When the first entry is due, NEVER if there is none."""
     return int(entries["t_ns"][0]) if len(entries) else NEVER
+
+
+def seeds_of(seeds: int | Sequence[int], n: int) -> NDArray[np.int64]:
+    """The seed of every board, (n,); a number is that of the first, the next has one more."""
+    if isinstance(seeds, int):
+        return np.arange(seeds, seeds + n)
+    if len(seeds) != n:
+        raise ValueError(f"{len(seeds)} seeds for {n} boards; give one for each.")
+    return np.array(seeds, np.int64)
+
+
+def scenarios_of(given: Scenario | Sequence[Scenario] | None, n: int) -> list[Scenario | None]:
+    """The scenario of every board, from one for all or one for each."""
+    if given is None or isinstance(given, Scenario):
+        return [given] * n
+    if len(given) != n:
+        raise ValueError(f"{len(given)} scenarios for {n} boards; give one for each.")
+    return list(given)

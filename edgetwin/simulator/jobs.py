@@ -1,6 +1,7 @@
 """Jobs on a simulated board: where their demand lies, where they start, how they end."""
 
 from dataclasses import dataclass, replace
+from math import inf
 from typing import TYPE_CHECKING, final
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from edgetwin.backend import JobId
 from edgetwin.kernel import start_job
 from hw_models.board import Board
-from hw_models.jobs import Application, ForwardJob, Job, TrainingJob
+from hw_models.jobs import Application, ForwardJob, Job, LoadJob, TrainingJob
 from hw_models.performance import COMPUTE, KIND_COLUMNS, STALL, demand, job_title
 
 if TYPE_CHECKING:
@@ -83,7 +84,9 @@ def _row_key(job: Job) -> object:
     """What two jobs must share to have the same demand rows."""
     if isinstance(job, Application):
         return id(job.profile), job.pass_insns
-    return job if isinstance(job, ForwardJob) else ("training", job.network, job.batch)
+    if isinstance(job, TrainingJob):
+        return "training", job.network, job.batch
+    return job
 
 
 def work_of(job: Job) -> tuple[float, float]:
@@ -92,6 +95,8 @@ def work_of(job: Job) -> tuple[float, float]:
         return float(job.samples_to_target[job.batch]), 0.0
     if isinstance(job, ForwardJob):
         return float(job.steps), 0.0
+    if isinstance(job, LoadJob):
+        return inf, 0.0
     return job.instructions, job.target_ips or 0.0
 
 

@@ -117,9 +117,11 @@ def departure(sim: "Simulator", state: dict[str, Any]) -> Generator[simpy.Event,
 
 
 def change(sim: "Simulator", event: Change) -> None:
-    """The surroundings change: ambient, cap, a fault or its end."""
+    """The surroundings change: ambient, cap, a fault or its end; or knobs are turned."""
     s = sim.state[0]
-    if event.what == "ambient":
+    if event.knobs is not None:
+        sim.apply(event.knobs)
+    elif event.what == "ambient":
         set_ambient(sim.state, sim.lowered.record, float(event.value or 0.0))
     elif event.what == "cap":
         s["cap_w"] = np.inf if event.value is None else event.value

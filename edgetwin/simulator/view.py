@@ -8,7 +8,7 @@ import numpy as np
 from edgetwin.backend import JobResult
 from edgetwin.kernel.state import zone_means_c
 from edgetwin.simulator.jobs import work_of
-from hw_models.jobs import TrainingJob, job_kind
+from hw_models.jobs import LoadJob, TrainingJob, job_kind
 from hw_models.trace import JobReading, Reading
 
 if TYPE_CHECKING:
@@ -72,6 +72,8 @@ def _jobs(sim: "Simulator") -> dict[str, JobReading]:
     s, units = sim.state[0], sim.lowered.units
     jobs = {}
     for slot, entry in sim.running.items():
+        if isinstance(entry.job, LoadJob):
+            continue  # background: nothing a policy places, and it leaves its mark in `busy`
         total, unit = float(s["job_total"][slot]), int(s["job_unit"][slot])
         endless = math.isinf(total)
         l2d = sim.board.sensors.l2d_counter

@@ -53,7 +53,7 @@ def test_info_has_the_documented_keys(env_id: str) -> None:
     info = env.step(env.action_space.sample())[4]
     rewards = set(env.unwrapped.reward_names)  # type: ignore[attr-defined]
     assert set(info) == COMMON_INFO | rewards
-    assert set(info["calibration"]) == {"id", "grade", "in_envelope"}
+    assert set(info["calibration"]) == {"id", "grade", "sampled", "in_envelope"}
     assert isinstance(info, dict)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import tomllib
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,12 @@ import pytest
 from hw_models import board as board_module
 from hw_models.board import Board, board_names, load_board, parse_board
 from hw_models.board_checks import quantities
+from hw_models.certificate.stamped import data_sha256
 from hw_models.lowering import lower
+from hw_models.parameters import std_at, value_at
 
 BOARDS = Path(board_module.__file__).parent / "boards"
+ROOT = Path(__file__).parents[2]
 EXPECTED = {
     "hikey960",
     "hikey970",
@@ -28,6 +32,17 @@ every_board = pytest.mark.parametrize("name", sorted(EXPECTED))
 
 def folder(name: str) -> Path:
     return BOARDS / name.replace("-", "_")
+
+
+@cache
+def listed_hashes() -> set[str]:
+    """The SHA-256 of every file of calibration/sources.toml, and that of each set of files."""
+    known = set()
+    sets = tomllib.loads((ROOT / "calibration" / "sources.toml").read_text(encoding="utf-8"))
+    for entry in sets.values():
+        own = {name: file["sha256"] for name, file in entry["files"].items()}
+        known |= {*own.values(), data_sha256(own)}
+    return known
 
 
 def used_sources(board: Board) -> set[str]:
@@ -74,6 +89,28 @@ def test_every_fit_names_its_recipe_and_the_hash_of_its_data(name: str) -> None:
     for fit in fits:
         assert fit.recipe.startswith("calibration/")
         assert len(fit.data_sha256) == 64
+
+
+@every_board
+def test_every_fit_has_a_recipe_and_data_that_are_listed(name: str) -> None:
+    for fit in (s for s in load_board(name).sources.values() if s.kind == "fit"):
+        assert (ROOT / fit.recipe).is_file(), fit.recipe
+        assert fit.data_sha256 in listed_hashes(), fit.title
+
+
+@every_board
+def test_a_fitted_board_has_a_certificate_that_states_its_numbers(name: str) -> None:
+    board = load_board(name)
+    fits = {key for key, source in board.sources.items() if source.kind == "fit"}
+    certificate = board.certificate
+    assert (certificate is not None) == bool(fits)
+    for parameter in certificate.parameters if certificate else ():
+        assert value_at(board, parameter.path) == parameter.value
+        assert std_at(board, parameter.path) == parameter.std
+    known = dict(quantities(board))
+    paths = {p.path.split("[")[0] for p in certificate.parameters} if certificate else set()
+    for at in paths & set(known):
+        assert known[at].source in fits, f"{at} was fitted and names another source"
 
 
 @every_board

@@ -38,6 +38,7 @@ PLAIN = HEAD + "duration_s = 10\n"
 APPLICATION = PLAIN + '[[jobs]]\nkind = "application"\ninstructions = 1e9\n'
 TRAINING = PLAIN + '[[jobs]]\nkind = "training"\nnetwork = "resnet-18"\nbatch = 8\n'
 FORWARD = PLAIN + '[[jobs]]\nkind = "forward"\nbatch = 1\npasses = 1\nsteps = 1\n'
+LOAD = PLAIN + '[[jobs]]\nkind = "load"\nlifetime_s = 5\n'
 
 
 def _board(old: str, new: str) -> str:
@@ -93,6 +94,10 @@ SCENARIOS = {
     "s-kind": PLAIN + '[[jobs]]\nkind = "aplication"\nprogram = "adi"\n',
     "s-network": FORWARD + 'network = "resnet18"\n',
     "s-batch": TRAINING + "samples_to_target = { 16 = 100 }\n",
+    "s-knob": PLAIN + "[[knobs]]\nt_s = 0\nfreq_hz = { gpu = 1 }\n",
+    "s-fan": PLAIN + "[[knobs]]\nt_s = 0\nfan = 9\n",
+    "s-load": LOAD + 'unit = "cpu9"\n',
+    "s-busy": LOAD + 'unit = "gpu"\nbusy = 1.5\n',
     "s-forever": PLAIN + '[arrivals]\nprocess = "poisson"\nrate_hz = 1\ninstructions = 1e9\n',
 }
 TABLES = {
@@ -101,6 +106,8 @@ TABLES = {
     "words.csv": "t_s,temps_c.gpu\n0,30\n1,warm\n",
     "ragged.csv": "t_s,temps_c.gpu\n0,30\n1\n",
     "column.csv": "t_s,volts\n0,30\n",
+    "latency.csv": "network,gpu_hz,emc_hz,latency_s\nnet,1e9,1e9,-1\n",
+    "clusters.csv": "core,freq_hz,opp_v,n_cpus,power_w\na53,1e9,0.8,1,0.5\n",
     "talk.log": "hello\nworld\n",
     "empty.log": "",
 }
@@ -121,6 +128,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     backend = edgetwin.make_backend("sim", board="jetson-tx2", scenario="train-cap")
     trace = edgetwin.run(backend, lambda reading: Knobs(), duration_s=3.0).trace
     trace.to_parquet(here / "whole.parquet")
+    minute = edgetwin.run(backend, lambda reading: Knobs(), duration_s=60.0).trace
+    minute.to_parquet(here / "minute.parquet")
+    (here / "marred").mkdir()
+    (here / "marred" / "board.toml").write_text(TINY, encoding="utf-8")
+    (here / "marred" / "certificate.json").write_text('{"schema": 1}', encoding="utf-8")
     whole = (here / "whole.parquet").read_bytes()
     (here / "cut.parquet").write_bytes(whole[: len(whole) // 2])
     clocks = {name: values.copy() for name, values in trace.columns.items()}
@@ -137,6 +149,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 # -- the command line: id | arguments | what the line must hold | ... ------------------------
 
 SHORT = "--policies powersave --duration 1"
+TX2_BOARD = "--board jetson-tx2"
 CLI_CASES = f"""
 unknown-command | bords | 'bords' | Did you mean 'boards'?
 unknown-option | boards --josn | --josn | --json
@@ -230,6 +243,42 @@ sweep-jobs | sweep --out o2 --jobs 0 | jobs is 0 | -1
 sweep-file | sweep --out empty.log | empty.log is a file
 sweep-option | sweep --out o --board hikey970 | --board | --boards
 replay-ambient | replay whole.parquet --board jetson-tx2 --ambient-c warm | 'warm'
+record-nothing | record --board jetson-tx2 | nothing to record | --scenario
+record-no-board | record --scenario idle.toml | --board
+record-task | record thermel | 'thermel' | Did you mean 'thermal'?
+record-backend | record training --backend simm | 'simm' | Did you mean 'sim'?
+record-duration | record training --duration -1 | --duration -1
+record-period | record training --period 0 | --period 0
+record-seed | record training --seed -1 | --seed -1
+record-out | record training --out trace.json | trace.json | .parquet
+record-out-folder | record training --out none/trace.csv | none/trace.csv | no folder
+record-knob | record --scenario s-knob.toml {TX2_BOARD} | knobs.0 | 1 Hz
+record-fan | record --scenario s-fan.toml {TX2_BOARD} | knobs.0 | fan level 9
+record-load | record --scenario s-load.toml {TX2_BOARD} | jobs.0 | 'cpu9'
+record-busy | record --scenario s-busy.toml {TX2_BOARD} | busy | less than or equal to 1
+record-replay | record --backend replay {TX2_BOARD} | --trace
+record-replayed-task | record training --backend replay | has had its scenario
+excite-no-board | excite | --board
+excite-board | excite --board tx2 | 'tx2' | Did you mean 'jetson-tx2'?
+excite-out | excite {TX2_BOARD} --out plan.json | plan.json | .toml
+calibrate-nothing | calibrate {TX2_BOARD} --out cal | TRACES
+calibrate-no-out | calibrate whole.parquet {TX2_BOARD} | --out
+calibrate-missing | calibrate none.log {TX2_BOARD} --out cal | no data at none.log
+calibrate-empty | calibrate empty.log {TX2_BOARD} --out cal | empty.log | empty
+calibrate-no-log | calibrate talk.log {TX2_BOARD} --out cal | talk.log
+calibrate-truncated | calibrate cut.parquet {TX2_BOARD} --out cal | cut.parquet | truncated
+calibrate-short | calibrate whole.parquet {TX2_BOARD} --out cal | whole | 20 readings
+calibrate-holdout | calibrate minute.parquet {TX2_BOARD} --out cal --holdout b | 'b' | minute
+calibrate-all-held | calibrate minute.parquet {TX2_BOARD} --out c2 --holdout minute | held out
+calibrate-seed | calibrate whole.parquet {TX2_BOARD} --out cal --seed -1 | --seed -1
+calibrate-meter | calibrate minute.parquet {TX2_BOARD} --out cal --meter words.csv | words.csv
+calibrate-mode | calibrate minute.parquet {TX2_BOARD} --out cal --mode MAXX | 'MAXX' | 'MAXQ'
+calibrate-latency | calibrate latency.csv {TX2_BOARD} --out cal | latency.csv, line 2 | -1
+calibrate-clusters | calibrate clusters.csv {TX2_BOARD} --out cal | cluster power | trace
+calibrate-out | calibrate minute.parquet {TX2_BOARD} --out other | other holds another run | --out
+validate-nothing | validate {TX2_BOARD} | TRACES
+validate-uncertified | validate minute.parquet --board tiny.toml | tiny has no certificate
+validate-damaged | validate minute.parquet --board marred/board.toml | certificate.json | board
 """
 IN_A_PROCESS = ("unknown-board", "board-not-toml", "scenario-wrong-unit", "replay-truncated")
 
@@ -360,6 +409,7 @@ API_CASES: list[tuple[str, type[Exception], str, Call]] = [
     ("env-clocks", ValueError, "'both' | 'agent'", lambda _: _make(clocks="both")),
     ("env-slots", ValueError, "slots is 99 | 24", lambda _: _make(slots=99)),
     ("env-backend", KeyError, "'replay' | sim", lambda _: _make(backend="replay")),
+    ("env-random", ValueError, "'prior' | 'posterior'", lambda _: _make(randomize="prior")),
     ("env-power", ValueError, "hikey970 | sensor", lambda _: _make("Training", board="hikey970")),
     ("env-job", ValueError, "mixed-20 | train", lambda _: _make("Training", scenario="mixed-20")),
     ("option", KeyError, "'ambiant' | 'ambient'", lambda _: _reset(ambiant=20)),

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.fidelity import study as fidelity
 from benchmarks.foundation import study
 from benchmarks.foundation.job_sets import levels_of, random_job_set, run_both, without_leakage
 from benchmarks.foundation.naive import NaiveBoard
@@ -47,6 +48,26 @@ def test_readme_lists_every_row() -> None:
     readme = Path(study.__file__).parents[1] / "README.md"
     section = readme.read_text("utf-8").split("## The foundation")[1].split("\n## ")[0]
     assert re.findall(r"^\| `(\w+)` \|", section, re.M) == LINES_OF_THE_TABLE
+
+
+def test_fidelity_has_every_line_of_its_table() -> None:
+    readme = Path(study.__file__).parents[1] / "README.md"
+    section = readme.read_text("utf-8").split("## Fidelity")[1].split("\n## ")[0]
+    assert re.findall(r"^\| `(\w+)` \|", section, re.M) == list(fidelity.ROWS)
+
+
+def test_a_row_without_data_is_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("EDGETWIN_DATA", raising=False)
+    found = {name: fidelity.ROWS[name][1](True) for name in ("latency", "hikey960", "zeus")}
+    assert all(each["ok"] is None for each in found.values())
+    assert all("EDGETWIN_DATA is not set" in each["reason"] for each in found.values())
+
+
+def test_a_row_names_the_file_it_lacks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("EDGETWIN_DATA", str(tmp_path))
+    assert (
+        "tx2_inference_latency_train.csv is not in" in fidelity.ROWS["latency"][1](True)["reason"]
+    )
 
 
 def test_polling_model_and_twin_do_the_same_work() -> None:

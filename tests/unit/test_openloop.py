@@ -179,12 +179,14 @@ def test_names_of_the_log_are_mapped_by_aliases_and_others_listed() -> None:
     assert "not of this board, left out: busy.dla" in seen.notes
 
 
-def test_a_column_of_all_cores_stands_for_every_core() -> None:
+def test_a_mean_load_of_all_cores_is_so_many_full_cores() -> None:
     trace = log(2, freq_hz__little=None, freq_hz__big=None, busy__big0=None, **{"freq_hz.cpu": 1e9})
     seen = recorded(
         tiny_board(), Trace({**trace.columns, "busy.cpu": [0.25, 0.5], "busy.gpu0": [0.9, 0.9]})
     )
-    assert seen.busy[1].tolist() == [0.5, 0.5, 0.5, 0.5, 0.9]
+    assert seen.busy[0].tolist() == [1.0, 0.0, 0.0, 0.0, 0.9]
+    assert seen.busy[1].tolist() == [1.0, 1.0, 0.0, 0.0, 0.9]
+    assert "load of the cores known as a mean: taken as full cores, in board order" in seen.notes
     assert seen.level[1].tolist() == [1, 1, 0, 0]
 
 

@@ -1,0 +1,1 @@
+"""How faithful fitted models are to measured boards: errors on data that no fit has seen."""

@@ -1,0 +1,1 @@
+"""HiKey 960: cluster power per clock and core count."""

@@ -1,0 +1,1 @@
+"""Jetson Orin Nano: power and heat from sessions of language-model inference."""

@@ -1,0 +1,1 @@
+"""Jetson TX2: power and heat from one trace of 107 min."""

@@ -1,0 +1,39 @@
+"""`info["calibration"]`: what is known about the board, and whether that holds right now."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, final
+
+from edgetwin.envs.info import Block
+from hw_models.board import Board
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Now:
+    """What a certificate's envelope speaks of."""
+
+    temps_c: Mapping[str, float | None]
+    power_w: Mapping[str, float | None] | None
+    freq_hz: Mapping[str, float]
+
+
+def calibration_entry(
+    board: Board, how: str | None, read: Mapping[str, Callable[[Block], Any]]
+) -> Callable[[Block], dict[str, Any]]:
+    """id and grade of the certificate (else of the board file), how the board was sampled, and
+    whether clocks, temperatures and power lie in the validity envelope (None: no certificate).
+
+    The certificate is loaded when the entry is first read.
+    """
+
+    def entry(block: Block) -> dict[str, Any]:
+        certificate = board.certificate
+        about: dict[str, Any] = {"id": board.name, "grade": board.grade, "sampled": how}
+        if certificate is None:
+            return about | {"in_envelope": None}
+        now = _Now(**{name: read[name](block) for name in ("temps_c", "power_w", "freq_hz")})
+        known = {"id": certificate.id, "grade": certificate.grade}
+        return about | known | {"in_envelope": certificate.inside(now)}
+
+    return entry
