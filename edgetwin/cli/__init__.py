@@ -22,7 +22,8 @@ OK, FAILED, USAGE, NO_HARDWARE, UNSAFE = range(5)
 typer.core.HAS_RICH = False  # help is plain text; typer 0.20 would escape its brackets for rich
 app = typer.Typer(
     name="edgetwin",
-    help="Digital twins of edge boards: run and sweep policies, replay logs, calibrate from traces.",
+    help="Digital twins of edge boards: "
+    "run and sweep policies, replay logs, calibrate from traces.",
     epilog="Start with: edgetwin run thermal",
     rich_markup_mode=None,
     suggest_commands=False,  # the parser below suggests already
