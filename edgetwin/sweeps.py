@@ -1,12 +1,13 @@
 """Policies x boards x scenarios x seeds: each run a cell that is never done twice."""
 
 import hashlib
+import pickle
 import sys
 import tempfile
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, final
 
@@ -110,8 +111,10 @@ def run_study(
     `jobs` processes (-1: all) of an engine, "joblib" or "ray", share the work. With keep_traces
     traces go to the folder by policy and seed, which takes one board and one scenario.
     """
+    import cloudpickle
+
     keys = study.cells()
-    work = partial(_cell, study, folder if keep_traces else None)
+    work = partial(_cell, cloudpickle.dumps(study), folder if keep_traces else None)
     with Progress("runs") as progress:
         kpis = run_cells(folder.cells, keys, work, jobs, progress, engine=engine)
     return tuple(
@@ -132,7 +135,15 @@ def run_one(
         backend.close()
 
 
-def _cell(study: Study, folder: RunFolder | None, key: Sequence[Any]) -> Kpis:
+@lru_cache(maxsize=1)
+def _unpacked(study: bytes) -> Study:
+    """The study as a worker keeps it: its boards are made ready once, not for every batch."""
+    found: Study = pickle.loads(study)
+    return found
+
+
+def _cell(packed: bytes, folder: RunFolder | None, key: Sequence[Any]) -> Kpis:
+    study = _unpacked(packed)
     board, scenario, policy, seed = key
     result = run_one(
         study, _named(study.boards, board), _named(study.scenarios, scenario),

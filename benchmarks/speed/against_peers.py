@@ -36,7 +36,7 @@ def cartpole_vector(n: int = N_ENVS, steps: int = 50) -> Contestant:
     return run
 
 
-def contest(ours: Mapping[str, Contestant], rounds: int) -> tuple[Contest, dict[str, str]]:
+def beside_peers(ours: Mapping[str, Contestant], rounds: int) -> tuple[Contest, dict[str, str]]:
     """Seconds per environment step of ours, of CartPole and of every peer, side by side.
 
     Also the peers that cannot run here, with the reason.
@@ -69,7 +69,7 @@ def measure(quick: bool) -> dict[str, Any]:
         f"thermal_{name}": Loop(THERMAL, steps, move_s=0.5, step_s=step_s, with_resets=True)
         for name, step_s in (("50_ms", 0.05), ("500_ms", 0.5))
     }
-    found, missing = contest(ours, rounds)
+    found, missing = beside_peers(ours, rounds)
     ratios = {
         our: {name: median_ratio(found, name, our) for name in found if name not in ours}
         for our in ours

@@ -5,12 +5,12 @@ from collections.abc import Callable
 from statistics import median
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 
 from benchmarks.frame.figures import Figure, row
 from benchmarks.frame.side_by_side import Contest, median_ratio, side_by_side, timed_s
-from benchmarks.speed.boards import CARTPOLE, Crowd, nearby
+from benchmarks.speed.against_peers import beside_peers
+from benchmarks.speed.boards import Crowd, nearby
 from edgetwin.kernel.batch_heat import pass_time
 from edgetwin.kernel.batch_work import WORK_ROWS
 from edgetwin.kernel.lane_functions import floats, load
@@ -27,24 +27,26 @@ def measure_50ms(quick: bool) -> dict[str, Any]:
     """Board steps of 50 ms per second, a random move per board every 500 ms, beside CartPole."""
     steps = 60 if quick else 200
     moving, still = Crowd(N_BOARDS, 0.05, steps), Crowd(N_BOARDS, 0.05, steps, moves=False)
-    contest = side_by_side(
-        {
-            "moving": _per_step(moving),
-            "still": _per_step(still),
-            "cartpole": _cartpole(steps),
-        },
-        5 if quick else 11,
+    found, missing = beside_peers(
+        {"moving": _per_step(moving), "still": _per_step(still)}, 5 if quick else 11
     )
-    rates = {name: 1.0 / median(taken) for name, taken in contest.items()}
+    rates = {name: 1.0 / median(taken) for name, taken in found.items()}
+    ratio = {name: median_ratio(found, name, "moving") for name in found}
+    figures = {
+        "steps_per_s": Figure(value=rates["moving"], bar=3e6, at_least=True),
+        "times_cartpole": Figure(value=1.0 / ratio["cartpole_vector"], bar=3.0),
+    }
+    for name, bar in (("halfcheetah", 100.0), ("electric_motor", 300.0)):
+        if name in ratio:
+            figures[f"times_{name}"] = Figure(value=ratio[name], bar=bar, at_least=True)
     return row(
-        {
-            "steps_per_s": Figure(value=rates["moving"], bar=3e6, at_least=True),
-            "times_cartpole": Figure(value=median_ratio(contest, "moving", "cartpole"), bar=3.0),
-        },
+        figures,
         n={"boards": N_BOARDS, "steps": steps},
         rates_per_s=rates,
-        best_per_s={name: 1.0 / min(taken) for name, taken in contest.items()},
-        still_times_cartpole=median_ratio(contest, "still", "cartpole"),
+        best_per_s={name: 1.0 / min(taken) for name, taken in found.items()},
+        times_faster_than=ratio,
+        absent=missing,
+        still_times_cartpole=median_ratio(found, "still", "cartpole_vector"),
         done=moving.checked(),
         done_still=still.checked(moves=False),
     )
@@ -71,19 +73,6 @@ def measure_500ms(quick: bool) -> dict[str, Any]:
 def _per_step(crowd: Crowd) -> Callable[[int], float]:
     """Seconds per board step of one run through its actions."""
     return lambda _: timed_s(crowd.run) / (len(crowd.actions) * crowd.n)
-
-
-def _cartpole(steps: int) -> Callable[[int], float]:
-    """Seconds per step of one CartPole among N_BOARDS in its NumPy vector."""
-    env = gym.make_vec(CARTPOLE, num_envs=N_BOARDS, vectorization_mode="vector_entry_point")
-    env.reset(seed=5)
-    pushes = np.random.default_rng(5).integers(0, 2, (steps, N_BOARDS))
-
-    def run() -> None:
-        for push in pushes:
-            env.step(push)
-
-    return lambda _: timed_s(run) / (steps * N_BOARDS)
 
 
 def measure_bound(quick: bool) -> dict[str, Any]:

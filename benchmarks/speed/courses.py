@@ -143,7 +143,7 @@ def _explicit(
     return found
 
 
-@compiled
+@numba.njit(inline="always", error_model="numpy")
 def _slope(
     temps_c: Any, fixed: Any, gains_w: Any, law: Any, matrix_t: Any, starts: Any, columns: Any,
     entries: Any, per_j: Any, part_node: Any, is_dense: bool, slope: Any,

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -82,6 +83,7 @@ def _running(offer: Offer) -> Iterator[Peer]:
         stderr=subprocess.DEVNULL,
         text=True,
         env=_clean(),
+        cwd=tempfile.gettempdir(),  # MuJoCo leaves a log where it is started
     )
     try:
         if _line(process, offer.env_id) != "ready":
