@@ -73,7 +73,7 @@ class Crowd:
             "running": float(np.mean(sum(batch.get("job_unit", j) >= 0 for j in range(24)))),
         }
         expected_s = self.steps * self.step_s
-        least_moves = 0.5 * expected_s / MOVE_S if moves else 0.0
+        least_moves = 0.25 * expected_s / MOVE_S if moves else 0.0
         if (
             abs(found["simulated_s"] - expected_s) > 1e-6
             or not found["energy_j"] > expected_s

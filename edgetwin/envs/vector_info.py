@@ -49,7 +49,9 @@ def batch_entries(one: BoardEnv, n: int, mask: NDArray[np.bool_] | None = None) 
         about = [one.info_entries["calibration"](row) for row in block]
         found: dict[str, Any] = {}
         for key in about[0]:
-            found[key], found[f"_{key}"] = np.array([a[key] for a in about], object), told.copy()
+            values = [a[key] for a in about]
+            dtype = np.bool_ if isinstance(values[0], bool) else object
+            found[key], found[f"_{key}"] = np.array(values, dtype), told.copy()
         return found
 
     found: dict[str, Read] = {

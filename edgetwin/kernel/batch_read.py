@@ -43,7 +43,7 @@ def read_group(f: Any, n: Any, at: Any, b: Any, columns: Any) -> None:
     store(columns, QOS, where(aimed_s > 0.0, below_s / aimed_s, 0.0))
     store(columns, OVER_CAP, where(step_s > 0.0, over_s / step_s, 0.0))
     store(columns, T_S, floats(t_ns, columns) * 1e-9)
-    total_j = floats(0.0, columns)
+    total_j = floats(0.0, f)
     for p in range(b.parts):
         total_j += load(f, at.energy_j + p)
     store(columns, ENERGY_J, total_j * b.drawn_per_w)

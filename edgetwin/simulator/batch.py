@@ -195,7 +195,8 @@ class BatchSimulator:
         """Simulate dt_s seconds on every board; what the sensors say then: `readings`."""
         if not 0 <= dt_s < 1e9:
             raise ValueError(f"cannot advance by {dt_s} s; give a number from 0 to 1e9.")
-        self.rows("end_ns")[:] = self.rows("t_ns") + round(dt_s * 1e9)
+        now_ns = self.rows("t_ns")  # NEVER in places without a board: those stay where they are
+        self.rows("end_ns")[:] = np.where(now_ns < NEVER, now_ns + round(dt_s * 1e9), -1)
         self.run()
         return self.read()
 
