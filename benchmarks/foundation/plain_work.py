@@ -6,7 +6,7 @@ from typing import NamedTuple, final
 
 from hw_models.board import Board
 from hw_models.board_physics import AcceleratorKind
-from hw_models.jobs import Application, ForwardJob, Job, TrainingJob
+from hw_models.jobs import Application, ForwardJob, TrainingJob
 
 
 class Phase(NamedTuple):
@@ -43,7 +43,9 @@ class Task:
         self.phase_left = lengths[self.phase].work
 
 
-def task_of(board: Board, job: Job, unit: int, name: str) -> Task:
+def task_of(
+    board: Board, job: Application | TrainingJob | ForwardJob, unit: int, name: str
+) -> Task:
     """A job that starts on a unit now."""
     if isinstance(job, Application):
         phases, left, target_ips = _program(board, job), job.instructions, job.target_ips or 0.0
