@@ -82,20 +82,17 @@ def place(where: str) -> Iterator[None]:
         raise ValueError(f"{where}: {e}") from None
 
 
-# Peak rates found so far; the objects are kept so that their identities stay theirs.
-_peaks: dict[tuple[int, int], tuple[ApplicationProfile, Board, float]] = {}
-
-
 def full_speed_ips(profile: ApplicationProfile, board: Board) -> float:
     """The peak rate of a program on a board: alone, on its fastest kind of core at its top clock.
 
     Shares of peak refer to it, whatever power mode the board is in. ValueError where no core of
     the board runs the program.
     """
-    key = (id(profile), id(board))
-    if key not in _peaks:
-        _peaks[key] = (profile, board, _full_speed_ips(profile, board))
-    return _peaks[key][2]
+    peaks = board.derived.setdefault("full_speed_ips", {})
+    found = peaks.get(id(profile))
+    if found is None:  # the profile is kept so that its identity stays its own
+        found = peaks[id(profile)] = (profile, _full_speed_ips(profile, board))
+    return float(found[1])
 
 
 def _full_speed_ips(profile: ApplicationProfile, board: Board) -> float:

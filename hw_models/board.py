@@ -116,6 +116,11 @@ class Board(Frozen):
     def _lowered(self) -> Lowered:
         return lower(self)
 
+    @cached_property
+    def derived(self) -> dict[str, Any]:
+        """What others have worked out from this board, by their own name; gone with the board."""
+        return {}
+
     def lower(self) -> Lowered:
         """The board as arrays for compiled code; made once."""
         return self._lowered

@@ -15,12 +15,12 @@ from edgetwin.kernel.state import NEVER, State, node_temps_c
 from edgetwin.scenario import Plan, Scenario
 from edgetwin.simulator.jobs import (
     JOB_FIELDS,
-    DemandTable,
     Running,
     check_runs,
     choose,
     name_of,
     start,
+    table_of,
 )
 from edgetwin.simulator.knobs import apply_knobs
 from edgetwin.simulator.plan import initial_state, prepare, scenario_process
@@ -69,7 +69,7 @@ class Simulator:
         self.board = board
         self.lowered = board.lower()
         self.coast = coast
-        self.table = DemandTable(board)
+        self.table = table_of(board)
         self._scenario = scenario
         self._seed = seed
         self.reset()

@@ -80,6 +80,14 @@ class DemandTable:
         return first, len(rows)
 
 
+def table_of(board: Board) -> DemandTable:
+    """The one table of a board: every simulator of it reads and extends the same."""
+    table = board.derived.get("demand_table")
+    if not isinstance(table, DemandTable):
+        table = board.derived["demand_table"] = DemandTable(board)
+    return table
+
+
 def _row_key(job: Job) -> object:
     """What two jobs must share to have the same demand rows."""
     if isinstance(job, Application):
