@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw_models.compiled import inline, jit
+from hw_models.lane_functions import load, store
+from hw_models.lanes import LANES
 from hw_models.power import leakage_shape
 
 Array = NDArray[np.float64]
@@ -56,8 +58,52 @@ def exponentials(rate_hz: Array, dt_s: float, decay: Array, phi1: Array, phi2: A
         phi2[i] = series if x < 1e-3 else (dt_s - first) / x
 
 
+# Lanes that `_applied` sums at a time; rows are as wide as a whole number of such groups.
+_GROUP = 3
+
+
+def wide(array: Array, fill: float = 0.0) -> Array:
+    """The array with its last axis filled up to whole groups of lanes, as `heat_step` takes it."""
+    more = -array.shape[-1] % (_GROUP * LANES)
+    end = [(0, 0)] * (array.ndim - 1) + [(0, more)]
+    return np.ascontiguousarray(np.pad(array, end, constant_values=fill))
+
+
+@inline
+def _applied(table: Any, values: Any, count: int, lane: int) -> Any:
+    """Three lanes of values (count,) times table (count, w)."""
+    per_row = table.shape[1] // LANES
+    a = load(table, lane) * values[0]
+    b = load(table, lane + 1) * values[0]
+    c = load(table, lane + 2) * values[0]
+    for i in range(1, count):
+        at = per_row * i + lane
+        a = a + load(table, at) * values[i]
+        b = b + load(table, at + 1) * values[i]
+        c = c + load(table, at + 2) * values[i]
+    return a, b, c
+
+
+@inline
+def _leaked(at_c: Any, lane: int, gain_w: Any, law: Any) -> Any:
+    """Leakage of a lane of parts at at_c."""
+    return load(gain_w, lane) * leakage_shape(at_c, law[0], law[1], law[2], law[3], law[4], law[5])
+
+
+@inline
+def _draw(
+    at_c: Any, lane: int, power_w: Any, gain_w: Any, law: Any, leak_w: Any, drawn_w: Any
+) -> None:
+    """Leakage of a lane of parts at at_c, and what they draw with it."""
+    leaked_w = _leaked(at_c, lane, gain_w, law)
+    store(leak_w, lane, leaked_w)
+    store(drawn_w, lane, load(power_w, lane) + leaked_w)
+
+
 @jit
 def heat_inputs(
+    n: int,
+    m: int,
     modes: Array,
     power_w: Array,
     gain_w: Array,
@@ -67,33 +113,56 @@ def heat_inputs(
     heat: Array,
     leak_w: Array,
     push: Array,
+    drawn_w: Array,
 ) -> None:
-    """Fill leak_w (m,) and push (n,), the modal heating, for new inputs at these temperatures.
+    """Fill leak_w and push, the modal heating, for new inputs at these temperatures.
 
-    Arguments as in `heat_step`; inflow (n,) is the modal heating by the ambient and may be push.
+    Arguments as in `heat_step`; inflow is the modal heating by the ambient and may be push;
+    drawn_w (m,) scratch.
     """
-    n = modes.shape[0]
-    m = power_w.shape[0]
-    for j in range(m):
-        leak_w[j] = 0.0
-    for i in range(n):
-        row = see[i]
-        for j in range(m):
-            leak_w[j] += row[j] * modes[i]
-    for j in range(m):
-        leak_w[j] = gain_w[j] * leakage_shape(
-            leak_w[j], law[0], law[1], law[2], law[3], law[4], law[5]
-        )
-    for i in range(n):
-        row = heat[i]
-        more = inflow[i]
-        for j in range(m):
-            more += row[j] * (power_w[j] + leak_w[j])
-        push[i] = more
+    for lane in range(0, see.shape[1] // LANES, _GROUP):
+        a, b, c = _applied(see, modes, n, lane)
+        _draw(a, lane, power_w, gain_w, law, leak_w, drawn_w)
+        _draw(b, lane + 1, power_w, gain_w, law, leak_w, drawn_w)
+        _draw(c, lane + 2, power_w, gain_w, law, leak_w, drawn_w)
+    for lane in range(0, heat.shape[1] // LANES, _GROUP):
+        a, b, c = _applied(heat, drawn_w, m, lane)
+        store(push, lane, load(inflow, lane) + a)
+        store(push, lane + 1, load(inflow, lane + 1) + b)
+        store(push, lane + 2, load(inflow, lane + 2) + c)
+
+
+@inline
+def _grow(
+    at_c: Any, lane: int, dt_s: float, power_w: Any, gain_w: Any, law: Any, leak_w: Any,
+    energy_j: Any, change_w: Any,
+) -> None:  # fmt: skip
+    """Leakage of a lane of parts at the end of a step, and what they have drawn in it."""
+    grown_w = _leaked(at_c, lane, gain_w, law)
+    before_w = load(leak_w, lane)
+    used_j = load(power_w, lane) * dt_s + (before_w + grown_w) * (0.5 * dt_s)
+    store(energy_j, lane, load(energy_j, lane) + used_j)
+    store(change_w, lane, grown_w - before_w)
+    store(leak_w, lane, grown_w)
+
+
+@inline
+def _correct(
+    more: Any, lane: int, dt_s: float, modes: Any, push: Any, rate_hz: Any, phi2: Any,
+    modes_integral: Any,
+) -> None:  # fmt: skip
+    """The effect of heating that grew by more, in a lane of modes."""
+    late = load(phi2, lane)
+    store(modes, lane, load(modes, lane) + late * more)
+    passed = more * (0.5 * dt_s - late) / load(rate_hz, lane)
+    store(modes_integral, lane, load(modes_integral, lane) + passed)
+    store(push, lane, load(push, lane) + more)
 
 
 @jit
 def heat_step(
+    n: int,
+    m: int,
     dt_s: float,
     modes: Array,
     push: Array,
@@ -113,41 +182,30 @@ def heat_step(
 ) -> None:
     """One step of constant switching power, with leakage linear in time; all in place.
 
-    modes (n,) modal temperatures; push (n,) and leak_w (m,) from `heat_inputs` or the step
-    before; power_w (m,) switching power and gain_w (m,) leakage at the reference temperature;
-    law (6,): reference_c, c1, c2, c3, low_c, high_c; see (n, m) from modes to parts, heat (n, m)
-    from the power of parts to modes; rate_hz, decay, phi1, phi2 (n,) from `exponentials`; energy_j
-    (m,) and modes_integral (n,) counters; change_w (m,) scratch. The leakage at the predicted
-    temperature serves as the next step's first value (predict, evaluate, correct).
+    n modes and m parts. modes (n,) modal temperatures; push (n,) and leak_w (m,) from `heat_inputs`
+    or the step before; power_w (m,) switching power and gain_w (m,) leakage at the reference
+    temperature; law (6,): reference_c, c1, c2, c3, low_c, high_c; see (n, m) from modes to parts,
+    heat (m, n) from the power of parts to modes; rate_hz, decay, phi1, phi2 (n,) from
+    `exponentials`; energy_j (m,) and modes_integral (n,) counters; change_w (m,) scratch. The
+    leakage at the predicted temperature serves as the next step's first value (predict, evaluate,
+    correct). Last axes are contiguous and filled up (`wide`), rate_hz with ones.
     """
-    n = modes.shape[0]
-    m = power_w.shape[0]
-    for j in range(m):
-        change_w[j] = 0.0
-    for i in range(n):
-        start = modes[i]
-        predicted = decay[i] * start + phi1[i] * push[i]
-        modes_integral[i] += (start + push[i] * dt_s - predicted) / rate_hz[i]
-        modes[i] = predicted
-        row = see[i]
-        for j in range(m):
-            change_w[j] += row[j] * predicted
-    half_s = 0.5 * dt_s
-    for j in range(m):
-        grown_w = gain_w[j] * leakage_shape(
-            change_w[j], law[0], law[1], law[2], law[3], law[4], law[5]
-        )
-        energy_j[j] += power_w[j] * dt_s + (leak_w[j] + grown_w) * half_s
-        change_w[j] = grown_w - leak_w[j]
-        leak_w[j] = grown_w
-    for i in range(n):
-        row = heat[i]
-        more = 0.0
-        for j in range(m):
-            more += row[j] * change_w[j]
-        modes[i] += phi2[i] * more
-        modes_integral[i] += more * (half_s - phi2[i]) / rate_hz[i]
-        push[i] += more
+    for lane in range(heat.shape[1] // LANES):
+        start, pushed = load(modes, lane), load(push, lane)
+        predicted = load(decay, lane) * start + load(phi1, lane) * pushed
+        passed = (start + pushed * dt_s - predicted) / load(rate_hz, lane)
+        store(modes_integral, lane, load(modes_integral, lane) + passed)
+        store(modes, lane, predicted)
+    for lane in range(0, see.shape[1] // LANES, _GROUP):
+        a, b, c = _applied(see, modes, n, lane)
+        _grow(a, lane, dt_s, power_w, gain_w, law, leak_w, energy_j, change_w)
+        _grow(b, lane + 1, dt_s, power_w, gain_w, law, leak_w, energy_j, change_w)
+        _grow(c, lane + 2, dt_s, power_w, gain_w, law, leak_w, energy_j, change_w)
+    for lane in range(0, heat.shape[1] // LANES, _GROUP):
+        a, b, c = _applied(heat, change_w, m, lane)
+        _correct(a, lane, dt_s, modes, push, rate_hz, phi2, modes_integral)
+        _correct(b, lane + 1, dt_s, modes, push, rate_hz, phi2, modes_integral)
+        _correct(c, lane + 2, dt_s, modes, push, rate_hz, phi2, modes_integral)
 
 
 @jit

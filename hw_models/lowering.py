@@ -21,6 +21,9 @@ NODES, PARTS, UNITS, DOMAINS, LEVELS, FANS = 24, 24, 14, 8, 40, 6
 ZONES, RAILS, TRIPS, KINDS = 12, 12, 16, 6
 # Numbers of control periods whose thermal step is kept ready: one, and jumps over quiet stretches.
 STRIDES = (1, 4, 16, 64, 256)
+# And parts of a period: how long a migration or a change of clocks takes, and what is left of it.
+PARTIAL = 8
+_STEPS = len(STRIDES) + PARTIAL
 THROTTLE, FAN, SHUTDOWN = range(3)
 GOVERNORS = ("performance", "powersave", "userspace", "ondemand", "schedutil", "qos-dvfs")
 
@@ -43,13 +46,12 @@ BOARD_DTYPE = np.dtype(
         ("fan_w", "f8", FANS), ("energy_per_byte_j", "f8"), ("drawn_per_w", "f8"),
         # heat, by fan level
         ("rate_hz", "f8", (FANS, NODES)),
-        ("see", "f8", (FANS, NODES, PARTS)), ("heat", "f8", (FANS, NODES, PARTS)),
+        ("see", "f8", (FANS, NODES, PARTS)), ("heat", "f8", (FANS, PARTS, NODES)),
         ("see_zone", "f8", (FANS, ZONES, NODES)),
         ("ambient_push_per_k", "f8", (FANS, NODES)), ("to_modes", "f8", (FANS, NODES, NODES)),
         ("from_modes", "f8", (FANS, NODES, NODES)), 
-        ("decay", "f8", (FANS, len(STRIDES), NODES)),
-        ("phi1", "f8", (FANS, len(STRIDES), NODES)),
-        ("phi2", "f8", (FANS, len(STRIDES), NODES)),
+        ("decay", "f8", (FANS, _STEPS, NODES)), ("phi1", "f8", (FANS, _STEPS, NODES)),
+        ("phi2", "f8", (FANS, _STEPS, NODES)), ("partial_ns", "i8", PARTIAL),
         # performance by kind
         ("pnorm", "f8", KINDS), ("stall_activity", "f8", KINDS),
         ("corunner_stall", "f8", KINDS), ("bandwidth_stall", "f8", KINDS),
@@ -208,17 +210,31 @@ def _part(r: Any, p: int, domain: int, part: Any) -> None:
 def _heat(r: Any, board: "Board", names: Lowered) -> None:
     n, m = len(names.nodes), len(names.parts)
     at = [names.nodes.index(z.node) for z in board.sensors.zones.values()]
+    period_s = board.limits.control_period_s.value
+    partial_ns = _partial_ns(board, round(period_s * 1e9))
+    r["partial_ns"][: len(partial_ns)] = partial_ns
+    steps_s = [*(ticks * period_s for ticks in STRIDES), *(ns * 1e-9 for ns in partial_ns)]
     for level, net in enumerate(names.networks):
+        r["rate_hz"][level] = 1.0  # beyond n, too: it is divided by
         r["rate_hz"][level, :n] = net.rate_hz
         r["see"][level, :n, :m] = net.see
-        r["heat"][level, :n, :m] = net.heat
+        r["heat"][level, :m, :n] = net.heat
         r["see_zone"][level, : len(at), :n] = net.from_modes[at]
         r["ambient_push_per_k"][level, :n] = net.ambient_push_per_k
         r["to_modes"][level, :n, :n] = net.to_modes
         r["from_modes"][level, :n, :n] = net.from_modes
-        for k, ticks in enumerate(STRIDES):
+        for k, step_s in enumerate(steps_s):
             filled = (r[key][level, k, :n] for key in ("decay", "phi1", "phi2"))
-            exponentials(net.rate_hz, ticks * board.limits.control_period_s.value, *filled)
+            exponentials(net.rate_hz, step_s, *filled)
+
+
+def _partial_ns(board: "Board", period_ns: int) -> list[int]:
+    """Lengths within a period that come again and again, shortest events first."""
+    transition_s = [s for clock in board.clocks.values() for s in clock.transition_s.value]
+    events_s = {board.performance.migration_s.value, *transition_s}
+    events_ns = sorted(ns for s in events_s if 0 < (ns := round(s * 1e9)) < period_ns)
+    both = [length for ns in events_ns for length in (ns, period_ns - ns)]
+    return list(dict.fromkeys(both))[:PARTIAL]
 
 
 def _performance(r: Any, board: "Board", _: Lowered) -> None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from hw_models.compiled import jit
 from hw_models.heat import exponentials, heat_inputs, heat_step, part_heat_w
+from hw_models.lowering import NODES, PARTS
 from hw_models.power import busy_powers, powers_w
 from hw_models.recorded import Recorded, recorded
 from hw_models.thermal import Network, leakage_law
@@ -191,23 +192,25 @@ def stretch(
     n = b.nodes
     m = b.parts
     see, heat = b.see[fan], b.heat[fan]
-    rate_hz = b.rate_hz[fan, :n]
-    modes, push, inflow, integral = np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n)
-    decay, phi1, phi2 = np.zeros(n), np.zeros(n), np.zeros(n)
-    power_w, gain_w, leak_w, change_w = np.zeros(m), np.zeros(m), np.zeros(m), np.zeros(m)
+    rate_hz = b.rate_hz[fan]
+    by_mode, by_part = np.zeros((7, NODES)), np.zeros((5, PARTS))
+    modes, push, inflow, integral = by_mode[0], by_mode[1], by_mode[2], by_mode[3]
+    decay, phi1, phi2 = by_mode[4], by_mode[5], by_mode[6]
+    power_w, gain_w, leak_w = by_part[0], by_part[1], by_part[2]
+    change_w, spent_j = by_part[3], by_part[4]
     for i in range(n):
         inflow[i] = b.ambient_push_per_k[fan, i] * ambient_c
         for k in range(n):
             modes[i] += b.to_modes[fan, i, k] * temps_c[k]
     for row in range(len(dt_s)):
         busy_powers(b, level[row], busy[row], traffic[row], fan, online[row], power_w, gain_w)
-        heat_inputs(modes, power_w, gain_w, b.law, inflow, see, heat, leak_w, push)
+        heat_inputs(n, m, modes, power_w, gain_w, b.law, inflow, see, heat, leak_w, push, change_w)
         steps = max(1, int(np.ceil(dt_s[row] / longest_step_s)))
         exponentials(rate_hz, dt_s[row] / steps, decay, phi1, phi2)
         for _ in range(steps):
             heat_step(
-                dt_s[row] / steps, modes, push, leak_w, power_w, gain_w, b.law, see, heat,
-                rate_hz, decay, phi1, phi2, used_j, integral, change_w,
+                n, m, dt_s[row] / steps, modes, push, leak_w, power_w, gain_w, b.law, see, heat,
+                rate_hz, decay, phi1, phi2, spent_j, integral, change_w,
             )  # fmt: skip
         for z in range(b.zones):
             zones_c[row, z] = b.zone_offset_k[z]
@@ -217,7 +220,9 @@ def stretch(
             for p in range(m):
                 rails_w[row, r] += b.rail_covers[r, p] * (power_w[p] + leak_w[p])
         for p in range(m):
-            energy_j[row] += b.drawn_per_w * used_j[p]
+            energy_j[row] += b.drawn_per_w * (used_j[p] + spent_j[p])
+    for p in range(m):
+        used_j[p] += spent_j[p]
     last_c = np.zeros(n)
     for i in range(n):
         for k in range(n):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 from numpy.typing import NDArray
 
-from hw_models.heat import exponentials, heat_inputs, heat_step, part_heat_w
+from hw_models.heat import exponentials, heat_inputs, heat_step, part_heat_w, wide
 
 if TYPE_CHECKING:
     from hw_models.board import Board
@@ -99,8 +99,8 @@ class Network:
 
     @property
     def heat(self) -> Array:
-        """Modal heating by the parts' power, (n, m)."""
-        return np.ascontiguousarray(self.from_modes.T @ self.place)
+        """Modal heating by the parts' power, (m, n)."""
+        return np.ascontiguousarray(self.place.T @ self.from_modes)
 
     @property
     def ambient_push_per_k(self) -> Array:
@@ -129,17 +129,19 @@ class Network:
         (6,) as in `heat_step`.
         """
         n, m = len(self.rate_hz), len(power_w)
-        modes, energy_j, see, heat = self.to_modes @ temps_c, np.zeros(m), self.see, self.heat
-        decay, phi1, phi2, push, integral = np.zeros((5, n))
-        leak_w, change_w = np.zeros((2, m))
-        exponentials(self.rate_hz, dt_s, decay, phi1, phi2)
-        inflow = self.ambient_push_per_k * ambient_c
-        heat_inputs(modes, power_w, gain_w, law, inflow, see, heat, leak_w, push)
+        modes, rate_hz = wide(self.to_modes @ temps_c), wide(self.rate_hz, 1.0)
+        see, heat = wide(self.see), wide(self.heat)
+        power_w, gain_w = wide(power_w), wide(gain_w)
+        decay, phi1, phi2, integral = np.zeros((4, len(modes)))
+        leak_w, change_w, energy_j = np.zeros((3, len(power_w)))
+        exponentials(rate_hz, dt_s, decay, phi1, phi2)
+        push = wide(self.ambient_push_per_k * ambient_c)
+        heat_inputs(n, m, modes, power_w, gain_w, law, push, see, heat, leak_w, push, change_w)
         heat_step(
-            dt_s, modes, push, leak_w, power_w, gain_w, law, see, heat, self.rate_hz,
-            decay, phi1, phi2, energy_j, integral, change_w,
+            n, m, dt_s, modes, push, leak_w, power_w, gain_w, law, see, heat, rate_hz, decay, phi1,
+            phi2, energy_j, integral, change_w,
         )  # fmt: skip
-        return self.from_modes @ modes, energy_j
+        return self.from_modes @ modes[:n], energy_j[:m]
 
     def steady(
         self,

@@ -10,7 +10,7 @@ from benchmarks.foundation.plain import PlainBoard
 from benchmarks.foundation.plain_heat import ATOL, RTOL, PlainHeat
 from benchmarks.frame.figures import Figure, row
 from hw_models import Board, board_names, load_board
-from hw_models.heat import exponentials, heat_inputs, heat_step
+from hw_models.heat import exponentials, heat_inputs, heat_step, wide
 from hw_models.thermal import Network, leakage_law
 
 Array = NDArray[np.float64]
@@ -67,18 +67,21 @@ def _steps(board: Board, inputs: list[tuple[Array, Array]]) -> Array:
     """The course as the kernel goes: new inputs, then one step of a period."""
     net, law = Network.of(board, FAN_LEVEL), leakage_law(board)
     n, m = len(net.rate_hz), len(net.part_node)
-    decay, phi1, phi2, push, integral = np.zeros((5, n))
-    leak_w, energy_j, scratch = np.zeros((3, m))
-    exponentials(net.rate_hz, PERIOD_S, decay, phi1, phi2)
-    outside_push = net.ambient_push_per_k * board.thermal.ambient_c.value
-    see, heat, modes, found = net.see, net.heat, net.to_modes @ _start_c(board), []
-    for power_w, gain_w in inputs:
-        heat_inputs(modes, power_w, gain_w, law, outside_push, see, heat, leak_w, push)
+    see, heat, rate_hz = wide(net.see), wide(net.heat), wide(net.rate_hz, 1.0)
+    decay, phi1, phi2, push, integral = np.zeros((5, len(rate_hz)))
+    leak_w, energy_j, scratch = np.zeros((3, see.shape[1]))
+    exponentials(rate_hz, PERIOD_S, decay, phi1, phi2)
+    outside_push = wide(net.ambient_push_per_k * board.thermal.ambient_c.value)
+    modes, found = wide(net.to_modes @ _start_c(board)), []
+    for power_w, gain_w in (map(wide, pair) for pair in inputs):
+        heat_inputs(
+            n, m, modes, power_w, gain_w, law, outside_push, see, heat, leak_w, push, scratch
+        )
         heat_step(
-            PERIOD_S, modes, push, leak_w, power_w, gain_w, law, see, heat, net.rate_hz, decay,
+            n, m, PERIOD_S, modes, push, leak_w, power_w, gain_w, law, see, heat, rate_hz, decay,
             phi1, phi2, energy_j, integral, scratch,
         )  # fmt: skip
-        found.append(net.from_modes @ modes)
+        found.append(net.from_modes @ modes[:n])
     return np.array(found)
 
 

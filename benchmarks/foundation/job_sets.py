@@ -15,7 +15,6 @@ from edgetwin.simulator import Simulator
 from hw_models import (
     Application,
     Board,
-    Job,
     Knobs,
     TrainingJob,
     application_names,
@@ -32,7 +31,7 @@ TURNS_PER_S = 2.0
 class JobSet:
     """Jobs (name, job, unit) placed at t = 0, and what happens to them and to the clocks."""
 
-    jobs: tuple[tuple[str, Job, int], ...]
+    jobs: tuple[tuple[str, Application | TrainingJob, int], ...]
     turns: tuple[Turn, ...]
     duration_s: float
 
@@ -70,7 +69,7 @@ def random_job_set(rng: np.random.Generator, board: Board, duration_s: float) ->
     """Programs on cores, often a training job on the GPU; clocks and places change at random."""
     units = [unit.name for unit in board.unit_list]
     cores = [u for u, name in enumerate(units) if name.startswith("cpu")]
-    jobs: list[tuple[str, Job, int]] = [
+    jobs: list[tuple[str, Application | TrainingJob, int]] = [
         (f"program-{i}", _program(rng), int(rng.choice(cores))) for i in range(rng.integers(1, 9))
     ]
     names = [name for name, _, _ in jobs]

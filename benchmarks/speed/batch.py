@@ -13,11 +13,11 @@ from benchmarks.speed.against_peers import beside_peers
 from benchmarks.speed.boards import Crowd, nearby
 from edgetwin.kernel.batch_heat import pass_time
 from edgetwin.kernel.batch_work import WORK_ROWS
-from edgetwin.kernel.lane_functions import floats, load
-from edgetwin.kernel.lanes import LANES
 from edgetwin.simulator import BatchSimulator
 from hw_models import load_board
 from hw_models.compiled import free
+from hw_models.lane_functions import floats, load
+from hw_models.lanes import LANES
 
 N_BOARDS = 1024
 GEMM_N = 384

@@ -11,7 +11,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from hw_models.heat import exponentials, heat_inputs, heat_step
+from hw_models.heat import exponentials, heat_inputs, heat_step, wide
 from hw_models.power import leakage_shape
 from hw_models.thermal import Network
 
@@ -38,30 +38,33 @@ class Inputs:
 def exact(inputs: Inputs) -> Array:
     """The kernel's step: exponentials of the modes, leakage linear in time (ETD2RK)."""
     net = inputs.network
-    decay, phi1, phi2 = np.zeros((3, len(net.rate_hz)))
-    exponentials(net.rate_hz, inputs.period_s, decay, phi1, phi2)
+    n, m, rate_hz = len(net.rate_hz), len(net.part_node), wide(net.rate_hz, 1.0)
+    decay, phi1, phi2 = np.zeros((3, len(rate_hz)))
+    exponentials(rate_hz, inputs.period_s, decay, phi1, phi2)
     modes = _exact(
-        inputs.period_s, net.to_modes @ inputs.start_c, inputs.powers_w, inputs.gains_w,
-        inputs.law, net.ambient_push_per_k * inputs.ambient_c, net.see, net.heat, net.rate_hz,
-        decay, phi1, phi2,
+        n, m, inputs.period_s, wide(net.to_modes @ inputs.start_c), wide(inputs.powers_w),
+        wide(inputs.gains_w), inputs.law, wide(net.ambient_push_per_k * inputs.ambient_c),
+        wide(net.see), wide(net.heat), rate_hz, decay, phi1, phi2,
     )  # fmt: skip
-    return np.asarray(modes @ net.from_modes.T)
+    return np.asarray(modes[:, :n] @ net.from_modes.T)
 
 
 @compiled
 def _exact(
-    period_s: float, modes: Any, powers_w: Any, gains_w: Any, law: Any, inflow: Any, see: Any,
-    heat: Any, rate_hz: Any, decay: Any, phi1: Any, phi2: Any,
+    n: int, m: int, period_s: float, modes: Any, powers_w: Any, gains_w: Any, law: Any,
+    inflow: Any, see: Any, heat: Any, rate_hz: Any, decay: Any, phi1: Any, phi2: Any,
 ) -> Any:  # fmt: skip
-    n, m = see.shape
-    found = np.empty((powers_w.shape[0], n))
-    push, integral = np.zeros(n), np.zeros(n)
-    leak_w, energy_j, scratch = np.zeros(m), np.zeros(m), np.zeros(m)
+    found = np.empty((powers_w.shape[0], modes.shape[0]))
+    push, integral = np.zeros(modes.shape[0]), np.zeros(modes.shape[0])
+    parts = see.shape[1]
+    leak_w, energy_j, scratch = np.zeros(parts), np.zeros(parts), np.zeros(parts)
     for k in range(powers_w.shape[0]):
-        heat_inputs(modes, powers_w[k], gains_w[k], law, inflow, see, heat, leak_w, push)
+        heat_inputs(
+            n, m, modes, powers_w[k], gains_w[k], law, inflow, see, heat, leak_w, push, scratch
+        )
         heat_step(
-            period_s, modes, push, leak_w, powers_w[k], gains_w[k], law, see, heat, rate_hz, decay,
-            phi1, phi2, energy_j, integral, scratch,
+            n, m, period_s, modes, push, leak_w, powers_w[k], gains_w[k], law, see, heat, rate_hz,
+            decay, phi1, phi2, energy_j, integral, scratch,
         )  # fmt: skip
         found[k] = modes
     return found
@@ -72,7 +75,7 @@ def exact_linear(inputs: Inputs) -> Array:
     net = inputs.network
     decay, phi1, phi2 = np.zeros((3, len(net.rate_hz)))
     exponentials(net.rate_hz, inputs.period_s, decay, phi1, phi2)
-    push = inputs.powers_w @ net.heat.T + net.ambient_push_per_k * inputs.ambient_c
+    push = inputs.powers_w @ net.heat + net.ambient_push_per_k * inputs.ambient_c
     modes = _follow(net.to_modes @ inputs.start_c, decay, phi1, push)
     return np.asarray(modes @ net.from_modes.T)
 

@@ -20,10 +20,10 @@ from edgetwin.kernel.batch_control import request_lanes
 from edgetwin.kernel.batch_orders import is_over, mark_group, migrate_board
 from edgetwin.kernel.batch_read import QOS, REWARD_A, REWARD_B, hottest_lanes, read_group
 from edgetwin.kernel.control import USERSPACE
-from edgetwin.kernel.lane_functions import bits, load, pick, store, unowned, where
-from edgetwin.kernel.lanes import LANES
 from edgetwin.scenario import Scenario
 from hw_models.compiled import free, jit
+from hw_models.lane_functions import bits, load, pick, store, unowned, where
+from hw_models.lanes import LANES
 from hw_models.lowering import GOVERNORS
 
 

@@ -19,11 +19,11 @@ from edgetwin.envs.vector_env import BoardVectorEnv, Truths
 from edgetwin.kernel.batch_control import request_lanes
 from edgetwin.kernel.batch_orders import change_batch_board, is_over, mark_group
 from edgetwin.kernel.batch_read import OVER_CAP, REWARD_A, REWARD_B, hottest_lanes, read_group
-from edgetwin.kernel.lane_functions import load, store, unowned
-from edgetwin.kernel.lanes import LANES
 from edgetwin.scenario import Scenario
 from edgetwin.simulator.batch_plan import places
 from hw_models.compiled import free, jit
+from hw_models.lane_functions import load, store, unowned
+from hw_models.lanes import LANES
 from hw_models.lowering import GOVERNORS
 
 

@@ -5,8 +5,8 @@ from typing import Any
 from edgetwin.kernel.batch_heat import true_zone_lanes
 from edgetwin.kernel.batch_inputs import slots_in_use
 from edgetwin.kernel.control import below_target
-from edgetwin.kernel.lane_functions import load, put
 from hw_models.compiled import inline, jit
+from hw_models.lane_functions import load, put
 
 
 @inline

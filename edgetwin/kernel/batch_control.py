@@ -16,10 +16,10 @@ from edgetwin.kernel.control import (
     UP_THRESHOLD,
     USERSPACE,
 )
-from edgetwin.kernel.lane_functions import bits, floats, load, pick, put, where, whole
-from edgetwin.kernel.lanes import LANES
 from edgetwin.kernel.state import NEVER
 from hw_models.compiled import jit
+from hw_models.lane_functions import bits, floats, load, pick, put, where, whole
+from hw_models.lanes import LANES
 from hw_models.lowering import FAN, SHUTDOWN, THROTTLE
 
 

@@ -8,7 +8,9 @@ from edgetwin.kernel.batch_heat import pass_time
 from edgetwin.kernel.batch_inputs import refresh_lanes, slots_in_use
 from edgetwin.kernel.batch_sensors import is_multiple
 from edgetwin.kernel.batch_visit import AT, BOARD, TABLE, end_jobs, happen
-from edgetwin.kernel.lane_functions import (
+from edgetwin.kernel.state import NEVER
+from hw_models.compiled import jit
+from hw_models.lane_functions import (
     bits,
     floats,
     lane_numbers,
@@ -18,9 +20,7 @@ from edgetwin.kernel.lane_functions import (
     where,
     whole,
 )
-from edgetwin.kernel.lanes import LANES
-from edgetwin.kernel.state import NEVER
-from hw_models.compiled import jit
+from hw_models.lanes import LANES
 
 
 @jit

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from edgetwin.kernel.batch_work import CHANGE, DECAY, PHI1, PHI2, SEEN
-from edgetwin.kernel.lane_functions import bits, floats, load, nearest, put, store, two_to, where
 from hw_models.compiled import inline, jit
+from hw_models.lane_functions import bits, floats, load, nearest, put, store, two_to, where
 from hw_models.power import leakage_shape
 
 _PER_LN2 = 1.0 / np.log(2.0)
@@ -18,49 +18,28 @@ _LN2_HIGH, _LN2_LOW = 0.693147180369123816490, 1.90821492927058770002e-10
 
 
 @jit
-def parts_from_modes(see: Any, x: Any, at: int, n: int, m: int, y: Any, to: int) -> None:
-    """y[to + j] = sum over i < n of see[i, j] * x[at + i], for j < m.
+def through(matrix: Any, x: Any, at: int, n: int, m: int, y: Any, to: int) -> None:
+    """y[to + j] = sum over i < n of matrix[i, j] * x[at + i], for j < m.
 
-    see (n, m) as in `heat_step`; rows of x and y are lanes. Six sums at a time stay in registers;
-    the rows up to the next multiple of six are written, too.
+    matrix (n, m) as see or heat of `heat_step`; rows of x and y are lanes. Six sums at a time stay
+    in registers; the rows up to the next multiple of six are written, too.
     """
     for j in range(0, m, 6):
         a = b = c = d = e = f = floats(0.0, x)
         for i in range(n):
             row = load(x, at + i)
-            a += see[i, j] * row
-            b += see[i, j + 1] * row
-            c += see[i, j + 2] * row
-            d += see[i, j + 3] * row
-            e += see[i, j + 4] * row
-            f += see[i, j + 5] * row
+            a += matrix[i, j] * row
+            b += matrix[i, j + 1] * row
+            c += matrix[i, j + 2] * row
+            d += matrix[i, j + 3] * row
+            e += matrix[i, j + 4] * row
+            f += matrix[i, j + 5] * row
         store(y, to + j, a)
         store(y, to + j + 1, b)
         store(y, to + j + 2, c)
         store(y, to + j + 3, d)
         store(y, to + j + 4, e)
         store(y, to + j + 5, f)
-
-
-@jit
-def modes_from_parts(heat: Any, x: Any, at: int, n: int, m: int, y: Any, to: int) -> None:
-    """y[to + i] = sum over j < m of heat[i, j] * x[at + j], for i < n; see `parts_from_modes`."""
-    for i in range(0, n, 6):
-        a = b = c = d = e = f = floats(0.0, x)
-        for j in range(m):
-            row = load(x, at + j)
-            a += heat[i, j] * row
-            b += heat[i + 1, j] * row
-            c += heat[i + 2, j] * row
-            d += heat[i + 3, j] * row
-            e += heat[i + 4, j] * row
-            f += heat[i + 5, j] * row
-        store(y, to + i, a)
-        store(y, to + i + 1, b)
-        store(y, to + i + 2, c)
-        store(y, to + i + 3, d)
-        store(y, to + i + 4, e)
-        store(y, to + i + 5, f)
 
 
 @inline
@@ -114,7 +93,7 @@ def heat_step_lanes(f: Any, at: Any, b: Any, fan: int, w: Any, dt_s: Any, mask: 
         gain = (start + push * dt_s - predicted) * (1.0 / b.rate_hz[fan, i])
         put(f, at.modes_integral + i, mask, load(f, at.modes_integral + i) + gain)
         put(f, at.modes + i, mask, predicted)
-    parts_from_modes(b.see[fan], f, at.modes, n, m, w, CHANGE)
+    through(b.see[fan], f, at.modes, n, m, w, CHANGE)
     half_s = 0.5 * dt_s
     step_j = floats(0.0, f)
     for j in range(m):
@@ -126,7 +105,7 @@ def heat_step_lanes(f: Any, at: Any, b: Any, fan: int, w: Any, dt_s: Any, mask: 
         put(f, at.energy_j + j, mask, load(f, at.energy_j + j) + used_j)
         put(f, at.leak_w + j, mask, grown_w)
         store(w, CHANGE + j, grown_w - leak_w)
-    modes_from_parts(b.heat[fan], w, CHANGE, n, m, w, SEEN)
+    through(b.heat[fan], w, CHANGE, m, n, w, SEEN)
     for i in range(n):
         more = load(w, SEEN + i)
         phi2 = load(w, PHI2 + i)
@@ -168,13 +147,13 @@ def heat_inputs_lanes(f: Any, n: Any, at: Any, b: Any, w: Any, mask: Any) -> Non
         here = mask & (fan == level)
         if bits(here) == 0:
             continue
-        parts_from_modes(b.see[level], f, at.modes, b.nodes, b.parts, w, SEEN)
+        through(b.see[level], f, at.modes, b.nodes, b.parts, w, SEEN)
         for j in range(b.parts):
             shape = leakage_shape(load(w, SEEN + j), law[0], law[1], law[2], law[3], law[4], law[5])
             leak_w = load(f, at.gain_w + j) * shape
             put(f, at.leak_w + j, here, leak_w)
             store(w, CHANGE + j, load(f, at.power_w + j) + leak_w)
-        modes_from_parts(b.heat[level], w, CHANGE, b.nodes, b.parts, w, SEEN)
+        through(b.heat[level], w, CHANGE, b.parts, b.nodes, w, SEEN)
         for i in range(b.nodes):
             inflow = b.ambient_push_per_k[level, i] * ambient_c
             put(f, at.push + i, here, load(w, SEEN + i) + inflow)

@@ -17,7 +17,9 @@ from edgetwin.kernel.batch_work import (
     ON_UNIT,
     RUNS_ON,
 )
-from edgetwin.kernel.lane_functions import (
+from edgetwin.kernel.state import NEVER
+from hw_models.compiled import jit
+from hw_models.lane_functions import (
     bits,
     floats,
     load,
@@ -29,9 +31,7 @@ from edgetwin.kernel.lane_functions import (
     where,
     whole,
 )
-from edgetwin.kernel.lanes import LANES
-from edgetwin.kernel.state import NEVER
-from hw_models.compiled import jit
+from hw_models.lanes import LANES
 from hw_models.performance import (
     ACTIVITY,
     BYTES,

@@ -25,16 +25,16 @@ from edgetwin.kernel.batch_sensors import sample_lanes
 from edgetwin.kernel.batch_state import copy_rows
 from edgetwin.kernel.batch_visit import AT, BOARD, TABLE, WHO
 from edgetwin.kernel.batch_work import WHOLE_ROWS, WORK_ROWS
-from edgetwin.kernel.lane_functions import (
+from edgetwin.kernel.state import SLOTS, STATE_DTYPE
+from hw_models.compiled import free, jit
+from hw_models.lane_functions import (
     bits,
     floats,
     load,
     put,
     unowned,
 )
-from edgetwin.kernel.lanes import LANES
-from edgetwin.kernel.state import SLOTS, STATE_DTYPE
-from hw_models.compiled import free, jit
+from hw_models.lanes import LANES
 
 # From so many boards of a group on it is quicker to let the group go through its events as it is.
 _MANY = 6

@@ -5,8 +5,8 @@ f (float_rows, LANES) and n (whole_rows, LANES) are the board's group, lane its 
 
 from typing import Any
 
-from edgetwin.kernel.lane_functions import load, store
 from hw_models.compiled import jit
+from hw_models.lane_functions import load, store
 
 
 @jit

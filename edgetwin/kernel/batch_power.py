@@ -7,14 +7,14 @@ from edgetwin.kernel.batch_work import (
     CLOCK_V,
     LEAK_SHARE,
 )
-from edgetwin.kernel.lane_functions import (
+from hw_models.compiled import jit
+from hw_models.lane_functions import (
     floats,
     load,
     pick,
     put,
     where,
 )
-from hw_models.compiled import jit
 from hw_models.power import switching_w
 
 

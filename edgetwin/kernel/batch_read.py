@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from edgetwin.kernel.lane_functions import floats, load, pick, store, unowned, where
-from edgetwin.kernel.lanes import LANES
 from hw_models.compiled import free, inline, jit
+from hw_models.lane_functions import floats, load, pick, store, unowned, where
+from hw_models.lanes import LANES
 
 # Fixed head of a row; after it temperatures, rails and clocks in board order.
 T_S, ENERGY_J, THROTTLED, CAP_W, OVER_CAP, QOS, REWARD_A, REWARD_B, FAN, DROPPED, HEAD = range(11)

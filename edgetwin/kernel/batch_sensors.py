@@ -5,7 +5,9 @@ from typing import Any
 import numpy as np
 
 from edgetwin.kernel.batch_heat import true_zone_lanes
-from edgetwin.kernel.lane_functions import (
+from edgetwin.kernel.state import DROPPED, HEALTHY
+from hw_models.compiled import jit
+from hw_models.lane_functions import (
     bits,
     cosine,
     even_random,
@@ -18,8 +20,6 @@ from edgetwin.kernel.lane_functions import (
     where,
     whole,
 )
-from edgetwin.kernel.state import DROPPED, HEALTHY
-from hw_models.compiled import jit
 
 
 @jit

@@ -10,9 +10,9 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-from edgetwin.kernel.lanes import LANES
 from edgetwin.kernel.state import SLOTS, STATE_DTYPE
 from hw_models.compiled import jit
+from hw_models.lanes import LANES
 from hw_models.lowering import Lowered
 
 Block = NDArray[Any]

@@ -173,12 +173,11 @@ def _power(s: Any, b: Any) -> None:
 def _heat_inputs(s: Any, b: Any) -> None:
     """Leakage and modal heating under the new inputs."""
     n = b.nodes
-    m = b.parts
     for i in range(n):
         s.push[i] = b.ambient_push_per_k[s.fan, i] * s.ambient_c
     heat_inputs(
-        s.modes[:n], s.power_w[:m], s.gain_w[:m], b.law, s.push[:n], b.see[s.fan], b.heat[s.fan],
-        s.leak_w[:m], s.push[:n],
+        n, b.parts, s.modes, s.power_w, s.gain_w, b.law, s.push, b.see[s.fan], b.heat[s.fan],
+        s.leak_w, s.push, s.change_w,
     )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from edgetwin.kernel.sensors import sample, true_zone_c
 from edgetwin.kernel.state import NEVER
 from hw_models.compiled import jit
 from hw_models.heat import exponentials, heat_step
-from hw_models.lowering import FAN, NODES, PARTS, STRIDES, THROTTLE
+from hw_models.lowering import FAN, NODES, PARTIAL, PARTS, STRIDES, THROTTLE
 
 REACHED, SHUT_DOWN = -1, -2
 # Leakage is linear in time within a step: steps grow while it changes by less than SMOOTH of the
@@ -105,17 +105,28 @@ def _settle(s: Any, b: Any, t_ns: int) -> None:
     """Let time pass under the present inputs: heat, energy, progress, counters."""
     dt_s = (t_ns - s.t_ns) * 1e-9
     before_j = _total(s.energy_j, b.parts)
-    _heat(s, b, dt_s, 0 if t_ns - s.t_ns == b.period_ns else -1)
+    _heat(s, b, dt_s, _kept(b, t_ns - s.t_ns))
     _account(s, b, dt_s, (_total(s.energy_j, b.parts) - before_j) / dt_s)
     s.t_ns = t_ns
 
 
 @jit
-def _heat(s: Any, b: Any, dt_s: float, stride: int) -> None:
-    """One thermal step; the factors of a stride of STRIDES are kept in the board, -1 for others."""
+def _kept(b: Any, length_ns: int) -> int:
+    """Where the board keeps the factors of a step within a period, -1 if it does not."""
+    if length_ns == b.period_ns:
+        return 0
+    for k in range(PARTIAL):
+        if b.partial_ns[k] == length_ns:
+            return len(STRIDES) + k
+    return -1
+
+
+@jit
+def _heat(s: Any, b: Any, dt_s: float, kept: int) -> None:
+    """One thermal step; kept is where the board has its factors, -1 if it has not."""
     f = s.fan
-    if stride >= 0:
-        _step(s, b, dt_s, b.decay[f, stride], b.phi1[f, stride], b.phi2[f, stride])
+    if kept >= 0:
+        _step(s, b, dt_s, b.decay[f, kept], b.phi1[f, kept], b.phi2[f, kept])
         return
     work = np.empty((3, NODES))
     exponentials(b.rate_hz[f, : b.nodes], dt_s, work[0], work[1], work[2])
@@ -124,12 +135,10 @@ def _heat(s: Any, b: Any, dt_s: float, stride: int) -> None:
 
 @jit
 def _step(s: Any, b: Any, dt_s: float, decay: Any, phi1: Any, phi2: Any) -> None:
-    n = b.nodes
-    m = b.parts
     heat_step(
-        dt_s, s.modes[:n], s.push[:n], s.leak_w[:m], s.power_w[:m], s.gain_w[:m], b.law,
-        b.see[s.fan], b.heat[s.fan], b.rate_hz[s.fan, :n], decay[:n], phi1[:n], phi2[:n],
-        s.energy_j[:m], s.modes_integral[:n], s.change_w[:m],
+        b.nodes, b.parts, dt_s, s.modes, s.push, s.leak_w, s.power_w, s.gain_w, b.law,
+        b.see[s.fan], b.heat[s.fan], b.rate_hz[s.fan], decay, phi1, phi2, s.energy_j,
+        s.modes_integral, s.change_w,
     )  # fmt: skip
 
 

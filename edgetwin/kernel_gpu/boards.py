@@ -26,7 +26,7 @@ OWN = {
     "trip_c": ("trips",), "trip_hyst_k": ("trips",),
 }  # fmt: skip
 HEAT = {
-    "rate_hz": ("nodes",), "see": ("nodes", "parts"), "heat": ("nodes", "parts"),
+    "rate_hz": ("nodes",), "see": ("nodes", "parts"), "heat": ("parts", "nodes"),
     "see_zone": ("zones", "nodes"),
     "ambient_push_per_k": ("nodes",), "to_modes": ("nodes", "nodes"),
     "from_modes": ("nodes", "nodes"),
@@ -116,7 +116,7 @@ def boards_of(
         cut = _cut(records[name], ("fans", *over), sizes)
         networks[name] = tensor(cut.reshape(-1, *cut.shape[2:]))
     out_w_per_k = torch.einsum("rki,rk->r", networks["to_modes"], networks["ambient_push_per_k"])
-    for name in ("heat", "see_zone", "to_modes", "from_modes"):  # rows times matrix, as for "see"
+    for name in ("see_zone", "to_modes", "from_modes"):  # rows times matrix, as for "see"
         networks[name] = networks[name].transpose(1, 2).contiguous()
     return Boards(
         sizes=sizes,

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from edgetwin.kernel.batch_loop import run_groups
 from edgetwin.kernel.batch_read import ENERGY_J, HEAD, read_groups
 from edgetwin.kernel.batch_state import is_float, layout_of, new_blocks
-from edgetwin.kernel.lanes import LANES
 from edgetwin.kernel.state import NEVER
 from edgetwin.scenario import Plan, Scenario
 from edgetwin.simulator.batch_plan import (
@@ -32,6 +31,7 @@ from edgetwin.simulator.on_device import (
 )
 from edgetwin.simulator.plan import prepare
 from hw_models.board import Board
+from hw_models.lanes import LANES
 from hw_models.lowering import BOARD_DTYPE, GOVERNORS, UNITS
 
 if TYPE_CHECKING:

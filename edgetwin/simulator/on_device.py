@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgetwin.kernel.lanes import LANES
 from edgetwin.kernel.state import STATE_DTYPE, State
+from hw_models.lanes import LANES
 
 if TYPE_CHECKING:
     from edgetwin.kernel_gpu import GpuBatch

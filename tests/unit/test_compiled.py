@@ -16,6 +16,7 @@ from hw_models.performance import contention, roof_s
 
 ROOT = Path(compiled.__file__).parents[1]
 PACKAGES = ("hw_models", "edgetwin")
+LAW, DT_S = np.array([25.0, 0.02, 2e-4, 1.5e-6, 0.0, 150.0]), 0.05
 
 
 def files_with_compiled_code() -> list[str]:
@@ -134,29 +135,53 @@ def test_step_factors_are_the_same_compiled(dt_s: float) -> None:
     assert found == pytest.approx(expected, rel=1e-9, abs=1e-300)
 
 
-def test_a_thermal_step_is_the_same_compiled() -> None:
-    """Inputs, one step, and the power of parts, on random numbers."""
-    results = []
-    for compiled_or_not in (lambda f: f, plain):
-        rng = np.random.default_rng(11)
-        n, m = 12, 9
-        modes, power_w, gain_w = rng.uniform(0, 50, n), rng.uniform(0, 3, m), rng.uniform(0, 1, m)
-        law = np.array([25.0, 0.02, 2e-4, 1.5e-6, 0.0, 150.0])
-        (see, warm), rate_hz = rng.uniform(0, 0.3, (2, n, m)), np.geomspace(1e-3, 1e2, n)
-        leak_w, push, energy_j, integral, change_w = np.zeros((5, max(n, m)))
-        factors = np.zeros((3, n))
-        heat.exponentials(rate_hz, 0.05, *factors)
-        compiled_or_not(heat.heat_inputs)(
-            modes, power_w, gain_w, law, rng.uniform(0, 9, n), see, warm, leak_w[:m], push[:n]
-        )
-        compiled_or_not(heat.heat_step)(
-            0.05, modes, push[:n], leak_w[:m], power_w, gain_w, law, see, warm, rate_hz, *factors,
-            energy_j[:m], integral[:n], change_w[:m],
-        )  # fmt: skip
-        at = rng.integers(0, n, m)
-        drawn_w = compiled_or_not(heat.part_heat_w)(modes, at, power_w, gain_w, law)
-        results.append(np.concatenate([modes, leak_w, push, energy_j, integral, change_w, drawn_w]))
-    assert results[0] == pytest.approx(results[1], rel=1e-12, abs=1e-12)
+@pytest.mark.parametrize(("n", "m"), [(1, 1), (12, 9), (21, 17), (68, 30)])
+def test_a_thermal_step_is_the_same_in_plain_arithmetic(n: int, m: int) -> None:
+    """Inputs and one step on random numbers, against the equations written with numpy."""
+    rng = np.random.default_rng(11)
+    start, power_w, gain_w = rng.uniform(0, 50, n), rng.uniform(0, 3, m), rng.uniform(0, 1, m)
+    see, warm = rng.uniform(0, 0.3, (n, m)), rng.uniform(0, 0.3, (m, n))
+    inflow, rate_hz = rng.uniform(0, 9, n), np.geomspace(1e-3, 1e2, n)
+    decay, phi1, phi2 = np.zeros((3, n))
+    heat.exponentials(rate_hz, DT_S, decay, phi1, phi2)
+
+    leak_w = gain_w * leakage(start @ see)
+    push = inflow + (power_w + leak_w) @ warm
+    predicted = decay * start + phi1 * push
+    change_w = gain_w * leakage(predicted @ see) - leak_w
+    more = change_w @ warm
+    passed = (start + push * DT_S - predicted + more * (DT_S / 2 - phi2)) / rate_hz
+    energy_j = (power_w + leak_w + change_w / 2) * DT_S
+    expected = [predicted + phi2 * more, push + more, leak_w + change_w, energy_j, passed]
+
+    wide = [heat.wide(x) for x in (start, power_w, gain_w, see, warm, decay, phi1, phi2, inflow)]
+    modes, power, gain, sees, heats, *factors, pushes = wide
+    leaks, energies, scratch = np.zeros((3, len(power)))
+    integral = np.zeros_like(modes)
+    heat.heat_inputs(n, m, modes, power, gain, LAW, pushes, sees, heats, leaks, pushes, scratch)
+    heat.heat_step(
+        n, m, DT_S, modes, pushes, leaks, power, gain, LAW, sees, heats, heat.wide(rate_hz, 1.0),
+        *factors, energies, integral, scratch,
+    )  # fmt: skip
+    found = [modes[:n], pushes[:n], leaks[:m], energies[:m], integral[:n]]
+    for x, y in zip(found, expected, strict=True):
+        assert x == pytest.approx(y, rel=1e-11, abs=1e-11)
+    assert not np.any(np.concatenate([modes[n:], leaks[m:], energies[m:], integral[n:]]))
+
+
+def leakage(temps_c: Any) -> Any:
+    """The cubic of LAW, written out."""
+    d = np.clip(temps_c, 0.0, 150.0) - 25.0
+    return 1.0 + d * (0.02 + d * (2e-4 + d * 1.5e-6))
+
+
+def test_the_power_of_parts_is_the_same_compiled() -> None:
+    rng = np.random.default_rng(11)
+    temps_c, power_w, gain_w = rng.uniform(0, 50, 12), rng.uniform(0, 3, 9), rng.uniform(0, 1, 9)
+    at = rng.integers(0, 12, 9)
+    compiled_w = heat.part_heat_w(temps_c, at, power_w, gain_w, LAW)
+    assert compiled_w == pytest.approx(plain(heat.part_heat_w)(temps_c, at, power_w, gain_w, LAW))
+    assert compiled_w == pytest.approx(power_w + gain_w * leakage(temps_c[at]))
 
 
 def test_power_of_the_parts_is_the_same_compiled() -> None:

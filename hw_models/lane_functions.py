@@ -7,7 +7,7 @@ from numba.core import types
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 
-from edgetwin.kernel.lanes import KINDS, LANES, WHOLE, Lanes, called, kind_of, spread, vector_type
+from hw_models.lanes import KINDS, LANES, WHOLE, Lanes, called, kind_of, spread, vector_type
 
 
 def _kind_of_array(array: Any) -> str:
