@@ -3,8 +3,9 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import inf
+from operator import itemgetter
 from typing import Literal, final
 
 import numpy as np
@@ -122,10 +123,16 @@ def arrivals_of(
     if arrivals is not None:
         with place("arrivals"):
             found += _drawn(arrivals, board, seeds)
-    found.sort(key=lambda a: a.t_s)
+    found.sort(key=itemgetter(0))
     named = tuple(
-        a if a.id else replace(a, id=f"{job_title(a.job)}-{turn}")
-        for turn, a in enumerate(found, start=1)
+        Arrival(
+            t_s=t_s,
+            id=name or f"{job_title(job)}-{turn}",
+            job=job,
+            unit=unit,
+            lifetime_s=lifetime_s,
+        )
+        for turn, (t_s, name, job, unit, lifetime_s) in enumerate(found, start=1)
     )
     twice = [name for name, n in Counter(a.id for a in named).items() if n > 1]
     if twice:
@@ -133,7 +140,11 @@ def arrivals_of(
     return named
 
 
-def _listed(at: str, entry: JobEntry, board: Board) -> Iterator[Arrival]:
+# What an Arrival is made of, in its order; the name may still be empty.
+_Draft = tuple[float, str, Job, str | None, float | None]
+
+
+def _listed(at: str, entry: JobEntry, board: Board) -> Iterator[_Draft]:
     with place(at):
         if entry.unit is not None:
             board.unit(entry.unit)
@@ -141,12 +152,10 @@ def _listed(at: str, entry: JobEntry, board: Board) -> Iterator[Arrival]:
     if isinstance(entry, LoadEntry):
         for n, (t_s, works_s) in enumerate(pulses(entry, board)):
             name = f"{entry.id}-{n}" if entry.id and n else entry.id or ""
-            yield Arrival(t_s=t_s, id=name, job=job, unit=entry.unit, lifetime_s=works_s)
+            yield t_s, name, job, entry.unit, works_s
         return
     lifetime_s = entry.lifetime_s if isinstance(entry, ApplicationEntry) else None
-    yield Arrival(
-        t_s=entry.at_s, id=entry.id or "", job=job, unit=entry.unit, lifetime_s=lifetime_s
-    )
+    yield entry.at_s, entry.id or "", job, entry.unit, lifetime_s
 
 
 def _job(entry: JobEntry, board: Board) -> Job:
@@ -183,7 +192,7 @@ def _job(entry: JobEntry, board: Board) -> Job:
     )
 
 
-def _drawn(spec: Arrivals, board: Board, seeds: tuple[int, int]) -> Iterator[Arrival]:
+def _drawn(spec: Arrivals, board: Board, seeds: tuple[int, int]) -> Iterator[_Draft]:
     from hw_models.workloads import load_application
 
     children = np.random.SeedSequence(seeds).spawn(len(_STREAMS))
@@ -204,7 +213,7 @@ def _drawn(spec: Arrivals, board: Board, seeds: tuple[int, int]) -> Iterator[Arr
             target_ips=target_ips,
             pass_insns=spec.pass_instructions,
         )
-        yield Arrival(t_s=t_s, id="", job=job, lifetime_s=lifetimes_s[i])
+        yield t_s, "", job, None, lifetimes_s[i]
 
 
 def _poisson_times_s(spec: Arrivals, rng: np.random.Generator) -> list[float]:

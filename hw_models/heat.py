@@ -11,51 +11,45 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw_models.compiled import inline, jit
-from hw_models.lane_functions import load, store
+from hw_models.lane_functions import load, nearest, store, two_to, where
 from hw_models.lanes import LANES
 from hw_models.power import leakage_shape
 
 Array = NDArray[np.float64]
 
-# log2(e), and ln(2) in two parts: 33 bits, of which multiples are exact, and the rest
-_LOG2_E, _LN2_HIGH, _LN2_LOW = 1.4426950408889634, 0.6931471803691238, 1.9082149292705877e-10
+# ln(2) in two parts: 33 bits, of which multiples are exact, and the rest
+_PER_LN2, _LN2_HIGH, _LN2_LOW = 1.4426950408889634, 0.6931471803691238, 1.9082149292705877e-10
 
 
 @inline
-def exp_minus(x: float) -> float:
-    """exp(-x) for x >= 0, to 1e-15; 1e-304 for x above 700.
-
-    -x = r - k ln(2) with |r| <= ln(2) / 2, Taylor's series for exp(r), 2^-k by its bits.
-    """
-    x = min(x, 700.0)
-    k = np.floor(x * _LOG2_E + 0.5)
-    r = (k * _LN2_HIGH - x) + k * _LN2_LOW
-    p = ((r / 6227020800.0 + 1.0 / 479001600.0) * r + 1.0 / 39916800.0) * r + 1.0 / 3628800.0
-    p = (((p * r + 1.0 / 362880.0) * r + 1.0 / 40320.0) * r + 1.0 / 5040.0) * r + 1.0 / 720.0
-    p = (((p * r + 1.0 / 120.0) * r + 1.0 / 24.0) * r + 1.0 / 6.0) * r + 0.5
-    p = (p * r + 1.0) * r + 1.0
-    bits = np.int64((np.int64(1023) - np.int64(k)) << np.int64(52))
-    shrunk: float = p * bits.view(np.float64)
-    return shrunk
+def exp_less_1(x: Any) -> Any:
+    """(k, q) with exp(x) = 2^k * (1 + q), for x from -700 to 0; k is a whole number."""
+    k = nearest(x * _PER_LN2)
+    r = x - k * _LN2_HIGH - k * _LN2_LOW
+    q = 1.0 / 39916800.0 + r * (1.0 / 479001600.0)
+    q = 1.0 / 362880.0 + r * (1.0 / 3628800.0 + r * q)
+    q = 1.0 / 5040.0 + r * (1.0 / 40320.0 + r * q)
+    q = 1.0 / 120.0 + r * (1.0 / 720.0 + r * q)
+    q = 1.0 / 6.0 + r * (1.0 / 24.0 + r * q)
+    return k, r + r * r * (0.5 + r * q)
 
 
 @jit
 def exponentials(rate_hz: Array, dt_s: float, decay: Array, phi1: Array, phi2: Array) -> None:
     """Fill exp(-x), (1 - exp(-x)) / rate and (dt - phi1) / x for x = rate * dt, each (n,).
 
-    rate_hz (n,) in 1/s, positive. phi1 and phi2 are in seconds.
+    rate_hz (n,) in 1/s, positive. phi1 and phi2 are in seconds. Arrays are `wide`.
     """
-    for i in range(rate_hz.shape[0]):  # no branches, no calls: the compiler makes vectors of it
-        x = rate_hz[i] * dt_s
-        few = 1.0 - x / 6.0 * (1.0 - x / 7.0 * (1.0 - x / 8.0))
-        few = 1.0 - x / 3.0 * (1.0 - x / 4.0 * (1.0 - x / 5.0 * few))
-        few = x * (1.0 - x / 2.0 * few)  # 1 - exp(-x) without cancellation, to 1e-16
-        gone = few if x < 0.05 else 1.0 - exp_minus(x)
-        decay[i] = 1.0 - gone
-        first = gone / rate_hz[i]
-        phi1[i] = first
-        series = dt_s * (0.5 - x * (1.0 / 6.0 - x * (1.0 / 24.0 - x / 120.0)))
-        phi2[i] = series if x < 1e-3 else (dt_s - first) / x
+    for lane in range(rate_hz.shape[0] // LANES):
+        rate = load(rate_hz, lane)
+        x = rate * dt_s
+        k, q = exp_less_1(max(-x, -700.0))
+        gone = where(k == 0.0, -q, 1.0 - two_to(k) * (1.0 + q))
+        first = gone / rate
+        series = (0.5 - x * (1.0 / 6.0 - x * (1.0 / 24.0 - x * (1.0 / 120.0)))) * dt_s
+        store(decay, lane, 1.0 - gone)
+        store(phi1, lane, first)
+        store(phi2, lane, where(x < 1e-3, series, (dt_s - first) / x))
 
 
 # Lanes that `_applied` sums at a time; rows are as wide as a whole number of such groups.

@@ -224,8 +224,8 @@ def _heat(r: Any, board: "Board", names: Lowered) -> None:
         r["to_modes"][level, :n, :n] = net.to_modes
         r["from_modes"][level, :n, :n] = net.from_modes
         for k, step_s in enumerate(steps_s):
-            filled = (r[key][level, k, :n] for key in ("decay", "phi1", "phi2"))
-            exponentials(net.rate_hz, step_s, *filled)
+            filled = (r[key][level, k] for key in ("decay", "phi1", "phi2"))
+            exponentials(r["rate_hz"][level], step_s, *filled)
 
 
 def _partial_ns(board: "Board", period_ns: int) -> list[int]:

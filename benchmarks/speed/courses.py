@@ -73,10 +73,11 @@ def _exact(
 def exact_linear(inputs: Inputs) -> Array:
     """Without leakage a mode decays towards what pushes it: one product, one addition a mode."""
     net = inputs.network
-    decay, phi1, phi2 = np.zeros((3, len(net.rate_hz)))
-    exponentials(net.rate_hz, inputs.period_s, decay, phi1, phi2)
+    n, rate_hz = len(net.rate_hz), wide(net.rate_hz, 1.0)
+    decay, phi1, phi2 = np.zeros((3, len(rate_hz)))
+    exponentials(rate_hz, inputs.period_s, decay, phi1, phi2)
     push = inputs.powers_w @ net.heat + net.ambient_push_per_k * inputs.ambient_c
-    modes = _follow(net.to_modes @ inputs.start_c, decay, phi1, push)
+    modes = _follow(net.to_modes @ inputs.start_c, decay[:n], phi1[:n], push)
     return np.asarray(modes @ net.from_modes.T)
 
 

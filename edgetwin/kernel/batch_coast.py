@@ -50,10 +50,20 @@ def coast_lanes(f: Any, n: Any, at: Any, b: Any, w: Any, next_ns: Any, mask: Any
                 mark_s = load(f, at.busy_s + u) - load(f, at.busy + u) * (b.period_ns * 1e-9)
                 put(f, at.busy_mark_s + u, done, mark_s)
             moved = moved | done
-            smooth = done & (change_w <= mean_w * SMOOTH)
-            stride = where(smooth, min(stride + 1, len(STRIDES) - 1), stride)
+            stride = where(done, _next_stride(change_w / max(floats(step, f), 1.0), mean_w), stride)
     put(n, at.tick, moved, load(n, at.sampled) - 1)
     return moved
+
+
+@jit
+def _next_stride(change_w_per_tick: Any, mean_w: Any) -> Any:
+    """The longest stride over which leakage is going to change by SMOOTH of the power or less."""
+    stride = whole(0)
+    going = stride == 0
+    for k in range(1, len(STRIDES)):
+        going = going & (change_w_per_tick * float(STRIDES[k]) <= mean_w * SMOOTH)
+        stride = where(going, stride + 1, stride)
+    return stride
 
 
 @jit

@@ -1,20 +1,16 @@
 """The thermal step of LANES boards at once: two small dense products and a polynomial.
 
-The equations are those of hw_models/thermal.py, laid out over lanes; tests hold one against the
+The equations are those of hw_models/heat.py, laid out over lanes; tests hold one against the
 other. Boards of a group may differ in the length of the step and in the level of their fans.
 """
 
 from typing import Any
 
-import numpy as np
-
 from edgetwin.kernel.batch_work import CHANGE, DECAY, PHI1, PHI2, SEEN
-from hw_models.compiled import inline, jit
-from hw_models.lane_functions import bits, floats, load, nearest, put, store, two_to, where
+from hw_models.compiled import jit
+from hw_models.heat import exp_less_1
+from hw_models.lane_functions import bits, floats, load, put, store, two_to, where
 from hw_models.power import leakage_shape
-
-_PER_LN2 = 1.0 / np.log(2.0)
-_LN2_HIGH, _LN2_LOW = 0.693147180369123816490, 1.90821492927058770002e-10
 
 
 @jit
@@ -40,19 +36,6 @@ def through(matrix: Any, x: Any, at: int, n: int, m: int, y: Any, to: int) -> No
         store(y, to + j + 3, d)
         store(y, to + j + 4, e)
         store(y, to + j + 5, f)
-
-
-@inline
-def exp_less_1(x: Any) -> Any:
-    """(k, q) with exp(x) = 2^k * (1 + q), for x from -700 to 0; k is a whole number."""
-    k = nearest(x * _PER_LN2)
-    r = x - k * _LN2_HIGH - k * _LN2_LOW
-    q = 1.0 / 39916800.0 + r * (1.0 / 479001600.0)
-    q = 1.0 / 362880.0 + r * (1.0 / 3628800.0 + r * q)
-    q = 1.0 / 5040.0 + r * (1.0 / 40320.0 + r * q)
-    q = 1.0 / 120.0 + r * (1.0 / 720.0 + r * q)
-    q = 1.0 / 6.0 + r * (1.0 / 24.0 + r * q)
-    return k, r + r * r * (0.5 + r * q)
 
 
 @jit

@@ -18,9 +18,10 @@ from hw_models.heat import exponentials, heat_step
 from hw_models.lowering import FAN, NODES, PARTIAL, PARTS, STRIDES, THROTTLE
 
 REACHED, SHUT_DOWN = -1, -2
-# Leakage is linear in time within a step: steps grow while it changes by less than SMOOTH of the
-# power and shrink above ROUGH, which keeps energy to 1e-5 (tests/properties/test_coasting.py).
-SMOOTH, ROUGH = 1e-4, 4e-4
+# Leakage is linear in time within a step: a step is as long as it may change by SMOOTH of the
+# power, going on as before, and is taken back if it changed by more than ROUGH. That keeps energy
+# to 1e-5 (tests/properties/test_coasting.py).
+SMOOTH, ROUGH = 4e-4, 8e-4
 TRIP_MARGIN_K = 0.5
 
 
@@ -129,7 +130,7 @@ def _heat(s: Any, b: Any, dt_s: float, kept: int) -> None:
         _step(s, b, dt_s, b.decay[f, kept], b.phi1[f, kept], b.phi2[f, kept])
         return
     work = np.empty((3, NODES))
-    exponentials(b.rate_hz[f, : b.nodes], dt_s, work[0], work[1], work[2])
+    exponentials(b.rate_hz[f], dt_s, work[0], work[1], work[2])
     _step(s, b, dt_s, work[0], work[1], work[2])
 
 
@@ -215,11 +216,19 @@ def _coast(s: Any, b: Any, next_ns: int) -> bool:
         for u in range(b.units):
             s.busy_mark_s[u] = s.busy_s[u] - s.busy[u] * b.period_ns * 1e-9
         moved = True
-        if change_w <= SMOOTH * mean_w:
-            stride = min(stride + 1, len(STRIDES) - 1)
+        stride = _next_stride(change_w / step, mean_w)
     if moved:
         s.tick = s.sampled - 1
     return moved
+
+
+@jit
+def _next_stride(change_w_per_tick: float, mean_w: float) -> int:
+    """The longest stride over which leakage is going to change by SMOOTH of the power or less."""
+    stride = 0
+    while stride + 1 < len(STRIDES) and change_w_per_tick * STRIDES[stride + 1] <= SMOOTH * mean_w:
+        stride += 1
+    return stride
 
 
 @jit

@@ -70,6 +70,7 @@ class Simulator:
         self.lowered = board.lower()
         self.coast = coast
         self.table = table_of(board)
+        self.unit_index = {name: i for i, name in enumerate(self.lowered.units)}
         self._scenario = scenario
         self._seed = seed
         self.reset()
@@ -158,7 +159,7 @@ class Simulator:
     @property
     def now_s(self) -> float:
         """Simulated time in seconds."""
-        return self.now_ns * 1e-9
+        return float(self._t_ns.item()) * 1e-9
 
     @property
     def clock(self) -> simpy.Environment:

@@ -133,7 +133,9 @@ def unit_times_s(board: Board, row: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def check_runs(sim: "Simulator", first: int, unit: str) -> int:
     """The unit's index; KeyError if unknown, ValueError if it cannot run this job."""
-    index = sim.lowered.units.index(sim.board.unit(unit).name)
+    index = sim.unit_index.get(unit, -1)
+    if index < 0:
+        sim.board.unit(unit)
     able = sim.table.fastest_first(first)
     online = sim.online
     if index not in able or not online[index]:
