@@ -16,6 +16,7 @@ from hw_models.board_checks import quantities
 from hw_models.board_file import write_board
 from hw_models.certificate import Certificate, write_certificate
 from hw_models.fit.result import FitResult
+from hw_models.parameters import with_values
 from hw_models.quantity import Grade, Source
 
 CALIBRATION: Final = Path(__file__).parent
@@ -40,6 +41,20 @@ def start_board(recipe: str) -> Board:
 def with_sources(board: Board, sources: Mapping[str, Source]) -> Board:
     """The board with more sources; they may be used from then on."""
     return board.model_copy(update={"sources": {**board.sources, **sources}})
+
+
+def with_fan_in_proportion(board: Board, start: Board, level: int) -> Board:
+    """The board with fan levels above a fitted one that keep their ratio to it from start.
+
+    What nobody measured stays assumed, and a faster fan still cools more.
+    """
+    values = {}
+    for i, (new, old) in enumerate(zip(board.thermal.cooling, start.thermal.cooling, strict=True)):
+        fitted, assumed = new.conductance_w_per_k.value, old.conductance_w_per_k.value
+        for k in range(level + 1, len(assumed)):
+            path = f"thermal.cooling[{i}].conductance_w_per_k[{k}]"
+            values[path] = digits(assumed[k] * fitted[level] / assumed[level], 4)
+    return with_values(board, values)
 
 
 def rounded(result: FitResult) -> FitResult:

@@ -17,7 +17,7 @@ SIGNED = {"ambient_c", "temp_c", "reference_c", "offset_k", "coefficients", "vol
 POSITIVE = {
     *("freqs_hz", "volts_v", "capacity_j_per_k", "control_period_s", "poll_s", "ram_bytes"),
     *("bandwidth_bytes_per_cycle", "flops_per_cycle", "bytes_per_cycle", "cycles_scale"),
-    *("unstalled_bytes_per_cycle", "efficiency", "forward_efficiency", "forward_tokens", "pnorm"),
+    *("efficiency", "forward_efficiency", "forward_tokens", "pnorm"),
 }
 
 

@@ -12,16 +12,15 @@ class Part(Frozen):
     """What one place draws: C_active * activity * V^2 * f + C_idle * V^2 * f + V^a * leak(T).
 
     For a unit group the numbers are per member. `leakage_w` is at 1 V and the reference
-    temperature of [power.leakage]. `unstalled_bytes_per_cycle`, of an accelerator, is what work
-    that never waits moves per clock cycle: where a log says how busy a unit is and what the memory
-    moves, but not the work, a unit that moves less is stalled in proportion (`observed_activity`).
+    temperature of [power.leakage]. `byte_capacitance_f`, of a unit group, adds what memory traffic
+    costs inside the unit: C_byte * traffic * busy * V^2, traffic in bytes/s.
     """
 
     node: str | None = None
     active_capacitance_f: Scalar
     idle_capacitance_f: Scalar
     leakage_w: Scalar
-    unstalled_bytes_per_cycle: Scalar | None = None
+    byte_capacitance_f: Scalar | None = None
 
 
 @final

@@ -41,7 +41,7 @@ BOARD_DTYPE = np.dtype(
         # parts: domain -1 is constant power
         ("part_domain", "i8", PARTS), ("active_f", "f8", PARTS), ("idle_f", "f8", PARTS),
         ("constant_w", "f8", PARTS), ("leak_w", "f8", PARTS), ("law", "f8", 6),
-        ("unstalled_bytes_per_cycle", "f8", PARTS),
+        ("byte_f", "f8", UNITS),
         ("shared_part", "i8", DOMAINS), ("memory_part", "i8"), ("fan_part", "i8"),
         ("fan_w", "f8", FANS), ("energy_per_byte_j", "f8"), ("drawn_per_w", "f8"),
         # heat, by fan level
@@ -181,6 +181,8 @@ def _parts(r: Any, board: "Board", names: Lowered) -> None:
     r["shared_part"][:] = -1
     for u, unit in enumerate(board.unit_list):
         _part(r, u, names.domains.index(unit.domain), power.units[unit.group])
+        moved = power.units[unit.group].byte_capacitance_f
+        r["byte_f"][u] = moved.value if moved else 0.0
     for name, part in power.domains.items():
         d, p = names.domains.index(name), names.parts.index(f"{name}-shared")
         r["shared_part"][d] = p
@@ -203,8 +205,6 @@ def _part(r: Any, p: int, domain: int, part: Any) -> None:
     r["part_domain"][p] = domain
     r["active_f"][p] = part.active_capacitance_f.value
     r["idle_f"][p] = part.idle_capacitance_f.value
-    moved = part.unstalled_bytes_per_cycle
-    r["unstalled_bytes_per_cycle"][p] = moved.value if moved else 0.0
 
 
 def _heat(r: Any, board: "Board", names: Lowered) -> None:

@@ -18,24 +18,18 @@ def switching_w(active_f: float, idle_f: float, activity: float, volt_v: float, 
 
 
 @inline
+def byte_w(byte_f: float, busy: float, traffic: float, volt_v: float) -> float:
+    """Power of a unit for the bytes that the memory moves while it is busy, in watts."""
+    return byte_f * traffic * busy * volt_v * volt_v
+
+
+@inline
 def leakage_shape(
     temp_c: float, ref_c: float, c1: float, c2: float, c3: float, low_c: float, high_c: float
 ) -> float:
     """Leakage relative to the reference temperature: a cubic in T, constant outside its range."""
     d = min(max(temp_c, low_c), high_c) - ref_c
     return 1.0 + d * (c1 + d * (c2 + d * c3))
-
-
-@inline
-def observed_activity(busy: float, stall_activity: float, traffic: float, most: float) -> float:
-    """Activity of a unit seen busy while the memory moves `traffic` bytes/s, of `most` unstalled.
-
-    busy * (s + (1 - s) * traffic / most), s the activity of a stalled unit; busy where most is 0.
-    A unit that computes on what its cache holds is taken for a stalled one: a log cannot tell.
-    """
-    if most == 0.0:
-        return busy
-    return busy * (stall_activity + (1.0 - stall_activity) * traffic / most)
 
 
 @jit
@@ -73,6 +67,9 @@ def part_powers(
         if online[u] == 0:
             power_w[u] = 0.0
             gain_w[u] = 0.0
+        elif b.byte_f[u] > 0.0:
+            volt_v = b.volt_v[b.unit_domain[u], level[b.unit_domain[u]]]
+            power_w[u] += byte_w(b.byte_f[u], busy[u], traffic, volt_v)
     if b.memory_part >= 0:
         power_w[b.memory_part] += traffic * b.energy_per_byte_j
     if b.fan_part >= 0:
@@ -102,15 +99,10 @@ def busy_powers(
     power_w: Any,
     gain_w: Any,
 ) -> None:
-    """`part_powers` where all that is known of a unit's activity is how busy it is.
-
-    Accelerators that move less per cycle than work that never waits are stalled in proportion.
-    """
+    """`part_powers` where all that is known of a unit's activity is how busy it is."""
     activity = np.zeros(b.parts)
     for u in range(b.units):
-        kind, d = b.unit_kind[u], b.unit_domain[u]
-        most = b.unstalled_bytes_per_cycle[u] * b.freq_hz[d, level[d]]
-        activity[u] = observed_activity(busy[u], b.stall_activity[kind], traffic, most)
+        activity[u] = busy[u]
     part_powers(b, level, busy, activity, traffic, fan, online, power_w, gain_w)
 
 

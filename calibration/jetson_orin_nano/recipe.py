@@ -13,7 +13,14 @@ import numpy as np
 
 from calibration import report
 from calibration.blocks import with_settled_fan
-from calibration.build import Result, finished, rounded, start_board, with_sources
+from calibration.build import (
+    Result,
+    finished,
+    rounded,
+    start_board,
+    with_fan_in_proportion,
+    with_sources,
+)
 from calibration.data import combined_sha256, data_set, found
 from calibration.report import Row
 from hw_models.board import Board
@@ -46,6 +53,8 @@ HEAT: Final = (
     "sensors.zones.soc1.offset_k",
     "sensors.zones.soc2.offset_k",
 )
+# The one at which all sessions ran, and at which heat is fitted.
+FAN_LEVEL: Final = 1
 # Not a sensor of its own: the largest of the others.
 DERIVED: Final = "temps_c.tj"
 
@@ -101,7 +110,8 @@ def fitted(start: Board, runs: Sequence[Run]) -> tuple[Board, tuple[FitResult, F
     drawn = rounded(fit_power(start, runs, free=POWER))
     board = drawn.board(start, "fit_power")
     heat = rounded(fit_thermal(board, [with_seen_loads(board, run) for run in runs], free=HEAT))
-    return _in_its_air(heat.board(board, "fit_thermal"), heat), (drawn, heat)
+    board = with_fan_in_proportion(heat.board(board, "fit_thermal"), start, FAN_LEVEL)
+    return _in_its_air(board, heat), (drawn, heat)
 
 
 def _in_its_air(board: Board, heat: FitResult) -> Board:

@@ -16,8 +16,8 @@ from hw_models.certificate.model import Errors
 Array = NDArray[np.float64]
 
 POWER_NOTE: Final = (
-    "Means over 20 s at the measured temperatures. GPU: busy times C V^2 f, stalled in "
-    "proportion to the traffic it lacks; voltages are a floor of 0.8 V (by definition: "
+    "Means over 20 s at the measured temperatures. GPU: busy times V^2 (C f + "
+    "C_byte traffic); voltages are a floor of 0.8 V (by definition: "
     "capacitance and floor cannot be told apart) and a straight ramp. Memory and its "
     "controller: clock and traffic, with 1866 MHz at a higher voltage. CPU clocks never "
     "changed: the split of its power over clock, voltage and leakage is assumed, as is all "

@@ -27,7 +27,7 @@ POWER: Final = (
     "power.units.a57.active_capacitance_f",
     "power.units.gpu.active_capacitance_f",
     "power.units.gpu.leakage_w",
-    "power.units.gpu.unstalled_bytes_per_cycle",
+    "power.units.gpu.byte_capacitance_f",
     "power.domains.a57.active_capacitance_f",
     "power.domains.emc.active_capacitance_f",
     "power.domains.emc.idle_capacitance_f",

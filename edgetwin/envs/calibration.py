@@ -27,11 +27,12 @@ def calibration_entry(
     The certificate is loaded when the entry is first read.
     """
 
+    about = {"id": board.name, "grade": board.grade, "sampled": how, "in_envelope": None}
+
     def entry(block: Block) -> dict[str, Any]:
         certificate = board.certificate
-        about: dict[str, Any] = {"id": board.name, "grade": board.grade, "sampled": how}
         if certificate is None:
-            return about | {"in_envelope": None}
+            return about.copy()
         now = _Now(**{name: read[name](block) for name in ("temps_c", "power_w", "freq_hz")})
         known = {"id": certificate.id, "grade": certificate.grade}
         return about | known | {"in_envelope": certificate.inside(now)}

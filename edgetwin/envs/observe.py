@@ -96,13 +96,13 @@ def entries(
     clocks_at = rails_at + len(low.rails)
 
     def named(names: tuple[str, ...], at: int) -> Any:
-        end = at + len(names)
+        places = [(name, at + i) for i, name in enumerate(names)]
 
         def read(block: Block) -> dict[str, float | None]:
-            if block.item(DROPPED):
-                values = block[at:end].tolist()
-                return {n: None if math.isnan(v) else v for n, v in zip(names, values, strict=True)}
-            return dict(zip(names, block[at:end].tolist(), strict=False))
+            item = block.item
+            if item(DROPPED):
+                return {name: None if math.isnan(item(i)) else item(i) for name, i in places}
+            return {name: item(i) for name, i in places}
 
         return read
 

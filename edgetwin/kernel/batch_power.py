@@ -15,7 +15,7 @@ from hw_models.lane_functions import (
     put,
     where,
 )
-from hw_models.power import switching_w
+from hw_models.power import byte_w, switching_w
 
 
 @jit
@@ -45,6 +45,8 @@ def powers_lanes(f: Any, n: Any, at: Any, b: Any, w: Any, mask: Any) -> None:
         drawn = on
         if p < b.units:
             drawn = on & (load(n, at.online + p) != 0)
+            if b.byte_f[p] > 0.0:
+                power_w += byte_w(b.byte_f[p], load(f, at.busy + p), traffic, load(w, CLOCK_V + d))
         if p == b.memory_part:
             power_w = power_w + traffic * b.energy_per_byte_j
         if p == b.fan_part:

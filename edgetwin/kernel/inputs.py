@@ -44,7 +44,10 @@ def refresh(s: Any, b: Any, table: Any) -> None:
 @jit
 def _rates(s: Any, b: Any, table: Any) -> None:
     """Work rate of every job, utilisation and activity of every unit, memory traffic."""
-    work = np.zeros((_ROWS, SLOTS))
+    work = np.empty((_ROWS, SLOTS))
+    work[_ON_UNIT, :] = 0.0
+    work[_IN_DOMAIN, :] = 0.0
+    work[_LAUNCHING, :] = 0.0
     on_unit = work[_ON_UNIT]
     in_domain = work[_IN_DOMAIN]
     launching = work[_LAUNCHING]

@@ -18,7 +18,7 @@ OWN = {
     "leak_factor": ("domains", "levels"), "transition_ns": ("domains", "levels"),
     "active_f": ("parts",), "idle_f": ("parts",), "constant_w": ("parts",),
     "leak_w": ("parts",), "law": (), "fan_w": ("fans",), "energy_per_byte_j": (),
-    "drawn_per_w": (),
+    "drawn_per_w": (), "byte_f": ("units",),
     "pnorm": ("kinds",), "stall_activity": ("kinds",), "corunner_stall": ("kinds",),
     "bandwidth_stall": ("kinds",), "bytes_per_cycle": (), "migration_ns": (),
     "zone_step_k": ("zones",), "zone_noise_k": ("zones",), "zone_offset_k": ("zones",),
@@ -40,7 +40,7 @@ ALIKE = (
 )  # fmt: skip
 # Thermal factors that are kept for whole control periods: here they are computed for each step;
 # and what only the replay of a log needs.
-NOT_HELD = ("decay", "phi1", "phi2", "unstalled_bytes_per_cycle")
+NOT_HELD = ("decay", "phi1", "phi2", "partial_ns")
 
 
 @final

@@ -133,6 +133,8 @@ def _power(s: Tensors, b: Boards) -> Tensors:
     leak = at_level(b, "leak_factor", s["level"])[:, part_domain]
     is_clocked = b.fixed["is_clocked"]
     power_w = torch.where(is_clocked, clocked_w, b.own["constant_w"])
+    square = (volt_v * volt_v)[:, part_domain[:u]]
+    power_w[:, :u] += b.own["byte_f"] * s["traffic"][:, None] * s["busy"] * square
     gain_w = b.own["leak_w"] * torch.where(is_clocked, leak, 1.0)
     on = torch.ones_like(power_w)
     on[:, :u] = s["online"].to(on.dtype)

@@ -29,7 +29,7 @@ def with_seen_loads(board: "Board", run: Run) -> Run:
 
     A load may exceed 1 where the work draws more than the board file expects of a busy unit.
     Readings without a rail keep what was logged. ValueError where the run has no rail, or the
-    board says of an accelerator how traffic stalls it (then both do not enter linearly).
+    board says what traffic costs inside an accelerator (then both do not enter linearly).
     """
     seen, names = run.recorded, list(board.sensors.rails)
     known = [r for r, name in enumerate(names) if name in seen.rails_w]
@@ -62,10 +62,10 @@ def _accelerators(board: "Board") -> list[int]:
     found = []
     for u, unit in enumerate(board.unit_list):
         if unit.kind in board.performance.accelerators:
-            if board.power.units[unit.group].unstalled_bytes_per_cycle is not None:
+            if board.power.units[unit.group].byte_capacitance_f is not None:
                 raise ValueError(
-                    f"{unit.name} of {board.name} stalls with the traffic it lacks; its log says "
-                    "both load and traffic, use them."
+                    f"{unit.name} of {board.name} draws by load times traffic; its log says both, "
+                    "use them."
                 )
             found.append(u)
     return found

@@ -154,7 +154,7 @@ def test_rails_show_the_loads_that_drew_them() -> None:
 
 def test_loads_of_a_unit_that_stalls_are_not_guessed() -> None:
     board = load_board("jetson-tx2")
-    with pytest.raises(ValueError, match="gpu of jetson-tx2 stalls with the traffic it lacks"):
+    with pytest.raises(ValueError, match="gpu of jetson-tx2 draws by load times traffic"):
         with_seen_loads(board, replace(orin_run(), recorded=_as_tx2()))
 
 
@@ -181,8 +181,8 @@ def test_a_busy_gpu_that_moves_less_draws_less() -> None:
         replace(seen, traffic=np.zeros(30)),
         nodes_c,  # type: ignore[type-var]
     )[0, at]
-    path = "power.units.gpu.unstalled_bytes_per_cycle"
-    other = with_values(board, {path: 2 * board.power.units["gpu"].unstalled_bytes_per_cycle.value})  # type: ignore[union-attr]
+    path = "power.units.gpu.byte_capacitance_f"
+    other = with_values(board, {path: board.power.units["gpu"].byte_capacitance_f.value / 2})  # type: ignore[union-attr]
     less = rails_at_temperatures(other.lower(), seen, nodes_c)[0, at]  # type: ignore[arg-type]
     assert poor < less < rich
     assert less - poor == pytest.approx((rich - poor) / 2)
