@@ -196,15 +196,17 @@ def _drawn(spec: Arrivals, board: Board, seeds: tuple[int, int]) -> Iterator[_Dr
     from hw_models.workloads import load_application
 
     children = np.random.SeedSequence(seeds).spawn(len(_STREAMS))
-    rng = dict(zip(_STREAMS, map(np.random.default_rng, children), strict=True))
-    times_s = _poisson_times_s(spec, rng["times"])
-    u = {stream: rng[stream].random(len(times_s)) for stream in _STREAMS[1:]}
+    seeds_of = dict(zip(_STREAMS, children, strict=True))
+    times_s = _poisson_times_s(spec, np.random.default_rng(seeds_of["times"]))
+
+    n = len(times_s)
     pool = _pool(spec.programs)
-    insns = _draw(spec.instructions, u["instructions"], in_log=True)
-    shares = _draw(spec.target_share, u["targets"])
-    lifetimes_s = _draw(spec.lifetime_s, u["lifetimes"])
+    which = (np.random.default_rng(seeds_of["programs"]).random(n) * len(pool)).astype(int).tolist()
+    insns = _draw(spec.instructions, seeds_of["instructions"], n, in_log=True)
+    shares = _draw(spec.target_share, seeds_of["targets"], n)
+    lifetimes_s = _draw(spec.lifetime_s, seeds_of["lifetimes"], n)
     for i, t_s in enumerate(times_s):
-        profile = load_application(pool[int(u["programs"][i] * len(pool))])
+        profile = load_application(pool[which[i]])
         share = shares[i]
         target_ips = None if share is None else share * full_speed_ips(profile, board)
         job = Application(
@@ -238,17 +240,19 @@ def _pool(programs: str | Sequence[str]) -> Sequence[str]:
 
 def _draw(
     spec: float | Literal["endless"] | tuple[float, float] | Choices | None,
-    u: Array,
+    seed: np.random.SeedSequence,
+    n: int,
     *,
     in_log: bool = False,
 ) -> list[float | None]:
-    """Numbers as the file asks for them, from u uniform in [0, 1), shape (n,); None: no number."""
+    """n numbers as the file asks for them; None: no number."""
     match spec:
         case None | "endless":
-            return [None] * len(u)
+            return [None] * n
         case Choices(choices=choices):
-            return [choices[int(x * len(choices))] for x in u]
+            return [choices[int(x * len(choices))] for x in np.random.default_rng(seed).random(n)]
         case (low, high):
+            u = np.random.default_rng(seed).random(n)
             drawn = low * (high / low) ** u if in_log else low + (high - low) * u
             return [float(x) for x in drawn]
-    return [float(spec)] * len(u)
+    return [float(spec)] * n

@@ -95,7 +95,7 @@ class BoardEnv(gym.Env[Observation, Any], ABC):
             self.sim = Simulator(self.board.sample(self.np_random), scenario=self._episode)
             self._record = self.sim.lowered.record
         self._end_ns = round(self._episode.duration_s * 1e9)
-        self.sim.reset(seed=int(self.np_random.integers(2**31)), scenario=self._episode)
+        self.sim.restart(seed=int(self.np_random.integers(2**31)), scenario=self._episode)
         self._next_event_ns = self.sim.next_event_ns
         self._now_ns = 0
         self._over = False

@@ -79,6 +79,11 @@ class Simulator:
 
     def reset(self, *, seed: int | None = None, scenario: Scenario | None = None) -> Reading:
         """Start again at t = 0; None keeps the seed and scenario given before."""
+        self.restart(seed=seed, scenario=scenario)
+        return reading_of(self)
+
+    def restart(self, *, seed: int | None = None, scenario: Scenario | None = None) -> None:
+        """`reset` for those who look at the state themselves."""
         self._seed = self._seed if seed is None else seed
         self._scenario = scenario or self._scenario
         self.running: dict[int, Running] = {}
@@ -96,7 +101,7 @@ class Simulator:
         self.online = self.state["online"][0]
         if self.plan.arrivals or self.plan.changes:
             self.process(scenario_process, {"next": 0})
-        return self.advance(0.0).last
+        self.run_until(0)
 
     def submit(self, job: Job, unit: str | None = None, *, name: str | None = None) -> JobId:
         """Start a job on a unit; without one the least loaded unit that runs it fastest.
