@@ -1,4 +1,4 @@
-"""Progress and counters of LANES boards while time passes: `_account` of loop.py over lanes."""
+"""Progress and counters of LANES boards while time passes: `account` of passing.py over lanes."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Jumps of LANES boards over quiet stretches: `_coast` of loop.py over lanes."""
+"""Jumps of LANES boards over quiet stretches: `coast` of coast.py over lanes."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from edgetwin.kernel.batch_account import account_lanes
 from edgetwin.kernel.batch_heat import pass_time, true_zone_lanes
 from edgetwin.kernel.batch_sensors import multiples, sample_lanes
 from edgetwin.kernel.batch_work import KEPT
-from edgetwin.kernel.loop import ROUGH, SMOOTH, TRIP_MARGIN_K
+from edgetwin.kernel.coast import ROUGH, SMOOTH, TRIP_MARGIN_K
 from hw_models.compiled import jit
 from hw_models.lane_functions import bits, floats, load, pick, put, store, where, whole
 from hw_models.lowering import FAN, NODES, PARTS, STRIDES, THROTTLE

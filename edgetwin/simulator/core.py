@@ -13,15 +13,8 @@ from edgetwin.backend import Applied, JobId, JobResult
 from edgetwin.kernel import REACHED, SLOTS, advance, free_job
 from edgetwin.kernel.state import NEVER, State, node_temps_c
 from edgetwin.scenario import Plan, Scenario
-from edgetwin.simulator.jobs import (
-    JOB_FIELDS,
-    Running,
-    check_runs,
-    choose,
-    name_of,
-    start,
-    table_of,
-)
+from edgetwin.simulator import jobs
+from edgetwin.simulator.jobs import JOB_FIELDS, Running, check_runs, choose, name_of, start
 from edgetwin.simulator.knobs import apply_knobs
 from edgetwin.simulator.plan import initial_state, prepare, scenario_process
 from edgetwin.simulator.view import kpis_of, reading_of, result_of, waited
@@ -69,7 +62,7 @@ class Simulator:
         self.board = board
         self.lowered = board.lower()
         self.coast = coast
-        self.table = table_of(board)
+        self.table = jobs.table_of(board)
         self.unit_index = {name: i for i, name in enumerate(self.lowered.units)}
         self._scenario = scenario
         self._seed = seed

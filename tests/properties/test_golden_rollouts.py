@@ -14,7 +14,7 @@ import edgetwin
 
 GOLDEN = {
     "edgetwin/Thermal-v0": "9874315589349df9",
-    "edgetwin/Training-v0": "253aeb3fccec695b",
+    "edgetwin/Training-v0": "3b87046ed7111d73",
 }
 
 
