@@ -11,6 +11,7 @@ from typing import Final, final
 
 import numpy as np
 
+from calibration.data import combined_sha256, data_set
 from hw_models.board import Board, load_board
 from hw_models.board_checks import quantities
 from hw_models.board_file import write_board
@@ -41,6 +42,26 @@ def start_board(recipe: str) -> Board:
 def with_sources(board: Board, sources: Mapping[str, Source]) -> Board:
     """The board with more sources; they may be used from then on."""
     return board.model_copy(update={"sources": {**board.sources, **sources}})
+
+
+def fit_sources(
+    recipe: str, name: str, fits: Mapping[str, tuple[str, str, Mapping[str, float | str]]]
+) -> dict[str, Source]:
+    """Sources of fits to one data set: (title, note, what held-out runs showed) by source name."""
+    data = data_set(name)
+    return {
+        key: Source(
+            kind="fit",
+            title=title,
+            note=note,
+            holdout=dict(holdout),
+            where=data.where,
+            licence=data.licence,
+            recipe=f"calibration/{recipe}/recipe.py",
+            data_sha256=combined_sha256(name),
+        )
+        for key, (title, note, holdout) in fits.items()
+    }
 
 
 def with_fan_in_proportion(board: Board, start: Board, level: int) -> Board:

@@ -16,12 +16,13 @@ from calibration.blocks import with_settled_fan
 from calibration.build import (
     Result,
     finished,
+    fit_sources,
     rounded,
     start_board,
     with_fan_in_proportion,
     with_sources,
 )
-from calibration.data import combined_sha256, data_set, found
+from calibration.data import data_set, found
 from calibration.report import Row
 from hw_models.board import Board
 from hw_models.certificate import Certificate
@@ -140,25 +141,14 @@ def pooled_k(cases: Sequence[Evaluated]) -> float:
 
 
 def _sources(held: Sequence[Evaluated]) -> dict[str, Source]:
-    data = data_set(SET)
-    common = {
-        "kind": "fit",
-        "where": data.where,
-        "licence": data.licence,
-        "recipe": "calibration/jetson_orin_nano/recipe.py",
-        "data_sha256": combined_sha256(SET),
-    }
-    holdout = (
+    holdout: dict[str, float | str] = (
         {"split": "one session out", "dynamic_rmse_k": round(pooled_k(held), 3)} if held else {}
     )
-    texts = {
+    fits = {
         "fit_power": ("Power of every rail", _POWER_NOTE, {}),
         "fit_thermal": ("Thermal network at the first fan level", _HEAT_NOTE, holdout),
     }
-    return {
-        name: Source.model_validate({**common, "title": title, "note": note, "holdout": figures})
-        for name, (title, note, figures) in texts.items()
-    }
+    return fit_sources("jetson_orin_nano", SET, fits)
 
 
 _POWER_NOTE: Final = (

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from calibration.blocks import splits, with_settled_fan
-from calibration.build import Result, finished, rounded, start_board, with_sources
-from calibration.data import data_set, found
+from calibration.build import Result, finished, fit_sources, rounded, start_board, with_sources
+from calibration.data import found
 from calibration.jetson_tx2 import pages
 from calibration.ramp import with_ramp
 from hw_models.board import Board
@@ -107,19 +107,11 @@ def fitted(start: Board, runs: Sequence[Run]) -> tuple[Board, tuple[FitResult, F
 
 
 def _sources(held: Sequence[Evaluated]) -> dict[str, Source]:
-    data = data_set(SET)
-    common = {
-        "kind": "fit",
-        "where": data.where,
-        "licence": data.licence,
-        "recipe": "calibration/jetson_tx2/recipe.py",
-        "data_sha256": data.files[FILE].sha256,
-    }
     of_rails: dict[str, float | str] = {}
     of_zones: dict[str, float | str] = {}
     if held:
         of_rails, of_zones = pages.figures_of(block_errors_of(held), errors_of(held))
-    texts = {
+    fits = {
         "fit_power": ("Power of every rail", pages.POWER_NOTE, of_rails),
         "fit_thermal": (
             "Thermal network, fan off and at its first level",
@@ -127,7 +119,4 @@ def _sources(held: Sequence[Evaluated]) -> dict[str, Source]:
             of_zones,
         ),
     }
-    return {
-        name: Source.model_validate({**common, "title": title, "note": note, "holdout": holdout})
-        for name, (title, note, holdout) in texts.items()
-    }
+    return fit_sources("jetson_tx2", SET, fits)

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from calibration import report
-from calibration.build import Result, finished, rounded, start_board, with_sources
-from calibration.data import combined_sha256, data_set, found
+from calibration.build import Result, finished, fit_sources, rounded, start_board, with_sources
+from calibration.data import data_set, found
 from calibration.odroid_xu3.logs import blackscholes, training_halves
 from hw_models.board import Board
 from hw_models.certificate import Certificate
@@ -104,24 +104,13 @@ def fitted(start: Board, runs: Sequence[Run]) -> tuple[Board, tuple[FitResult, F
 
 
 def _sources(held: Sequence[Evaluated]) -> dict[str, Source]:
-    data = data_set(SET)
-    common = {
-        "kind": "fit",
-        "where": data.where,
-        "licence": data.licence,
-        "recipe": "calibration/odroid_xu3/recipe.py",
-        "data_sha256": combined_sha256(SET),
-    }
     of_rails = {f"mape.{c.run.name}": _mape(c) for c in held}
     of_zones = {f"mae_k.{c.run.name}": round(_worst(c).mae, 2) for c in held}
-    texts = {
+    fits = {
         "fit_power": ("Power of rails and input", _POWER_NOTE, of_rails),
         "fit_thermal": ("Thermal network, fan off", _HEAT_NOTE, of_zones),
     }
-    return {
-        name: Source.model_validate({**common, "title": title, "note": note, "holdout": figures})
-        for name, (title, note, figures) in texts.items()
-    }
+    return fit_sources("odroid_xu3", SET, fits)
 
 
 def _mape(case: Evaluated) -> float:
