@@ -28,7 +28,7 @@ $(BIN)/python:
 	@touch $@
 
 .venv/.full: pyproject.toml constraints.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[bench,dev,learn,report,rl]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[bench,deploy,dev,flower,learn,lm,report,rl,virtual]'
 	@touch .venv/.lean $@
 
 run: .venv/.lean

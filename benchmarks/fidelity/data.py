@@ -6,8 +6,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
-from benchmarks.frame.figures import absent
-from benchmarks.frame.study import Measure
+from edgetwin.studies import Measure, absent
 
 
 def on_data(*files: str) -> Callable[[Callable[[Path, bool], dict[str, Any]]], Measure]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.fidelity.truths import excitation, recording
-from benchmarks.frame.figures import Figure, row
+from edgetwin.studies import Figure, row
 from hw_models.board import Board, load_board
 from hw_models.fit import Run, check_run, read_runs
 from hw_models.trace import Trace

@@ -4,7 +4,7 @@ import time
 from typing import Any, Final
 
 from benchmarks.fidelity.truths import truth
-from benchmarks.frame.figures import Figure, row
+from edgetwin.studies import Figure, row
 from hw_models.fit import fit_joint
 
 SECONDS: Final = 7200

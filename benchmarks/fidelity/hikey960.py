@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.fidelity.data import on_data
-from benchmarks.frame.figures import Figure, row
+from edgetwin.studies import Figure, row
 from hw_models.board import Board, load_board
 from hw_models.fit import fit_cluster_power, predict_cluster_power
 from hw_models.tables import ClusterPowerTable, read_cluster_power_table

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.fidelity.data import on_data
-from benchmarks.frame.figures import Figure, row
+from edgetwin.studies import Figure, row
 from hw_models.fit import fit_latency, predict_latency
 from hw_models.tables import LatencyTable, read_latency_table
 

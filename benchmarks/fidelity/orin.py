@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.fidelity.data import on_data
-from benchmarks.frame.figures import Figure, row
 from calibration.build import start_board
 from calibration.jetson_orin_nano.recipe import dynamic_k, held_out, pooled_k, sessions
+from edgetwin.studies import Figure, row
 
 FILES = ("orin_nano/msweep01.log", "orin_nano/msweep09.log", "orin_nano/t0a.log")
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.fidelity.truths import Truth, truth
-from benchmarks.frame.figures import Figure, row
+from edgetwin.studies import Figure, row
 from hw_models.fit import FitResult, fit_joint
 
 BOARDS: Final = 50

@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import Any
 
-from benchmarks.frame.study import Measure, Study
+from edgetwin.studies import Measure, Study
 
 
 def late(module: str, function: str = "measure") -> Measure:

@@ -7,7 +7,7 @@ from typing import Any
 from benchmarks.fidelity.data import on_data
 from benchmarks.fidelity.latency import FILE as LATENCY_FILE
 from benchmarks.fidelity.zeus import FILES, all_grids, is_judged
-from benchmarks.frame.figures import Figure, row
+from edgetwin.studies import Figure, row
 from hw_models.board import load_board
 from hw_models.fit import grid_task, latency_tasks, learning_curve
 from hw_models.fit.tasks import CurvePoint, Task

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.fidelity.data import on_data
-from benchmarks.frame.figures import Figure, row
 from calibration.build import start_board
 from calibration.jetson_tx2.pages import steadiness
 from calibration.jetson_tx2.recipe import FILE, held_out, whole_run
+from edgetwin.studies import Figure, row
 from hw_models.certificate.evaluated import Evaluated
 from hw_models.certificate.figures import block_errors_of, errors_of
 

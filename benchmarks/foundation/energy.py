@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from benchmarks.foundation.job_sets import random_job_set, run_both, without_leakage
 from benchmarks.foundation.plain_heat import PlainHeat
 from benchmarks.foundation.workload import BOARD, drawn_j, eight_applications, simulator, temps_of
-from benchmarks.frame.figures import Figure, row
 from edgetwin.kernel.heat import flush_heat
 from edgetwin.simulator import Simulator
+from edgetwin.studies import Figure, row
 from hw_models import load_board
 
 Array = NDArray[np.float64]

@@ -7,9 +7,9 @@ from typing import Any, final
 
 import gymnasium as gym
 
-from benchmarks.frame.figures import Figure, row
 from benchmarks.frame.side_by_side import median_ratio, side_by_side
 from edgetwin import register_envs
+from edgetwin.studies import Figure, row
 
 INFO_KEYS = (
     "t_s", "temps_c", "power_w", "energy_j", "freq_hz", "fan", "throttled", "cap_w",

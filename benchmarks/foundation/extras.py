@@ -9,8 +9,8 @@ import numpy as np
 
 from benchmarks.foundation.workload import CORES, drawn_j, eight_applications, simulator
 from benchmarks.frame.children import run_python
-from benchmarks.frame.figures import Figure, row
 from benchmarks.frame.side_by_side import timed_s
+from edgetwin.studies import Figure, row
 from hw_models import Knobs
 
 BRANCHES = 10_000

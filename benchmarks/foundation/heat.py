@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from benchmarks.foundation.plain import PlainBoard
 from benchmarks.foundation.plain_heat import ATOL, RTOL, PlainHeat
-from benchmarks.frame.figures import Figure, row
+from edgetwin.studies import Figure, row
 from hw_models import Board, board_names, load_board
 from hw_models.heat import exponentials, heat_inputs, heat_step, wide
 from hw_models.thermal import Network, leakage_law

@@ -5,8 +5,8 @@ from statistics import median
 from typing import Any
 
 from benchmarks.frame.children import run_python, run_tests
-from benchmarks.frame.figures import Figure, row
 from benchmarks.frame.side_by_side import median_ratio, side_by_side
+from edgetwin.studies import Figure, row
 
 HEAVY = ("torch", "scipy.optimize", "pyarrow", "typer", "rich", "joblib")
 PEERS = "numpy, numba, pydantic, simpy, gymnasium"

@@ -17,9 +17,9 @@ from benchmarks.foundation.workload import (
     simulator,
     temps_of,
 )
-from benchmarks.frame.figures import Figure, row
 from benchmarks.frame.side_by_side import Contest, median_ratio, side_by_side, timed_s
 from edgetwin.simulator import Simulator
+from edgetwin.studies import Figure, row
 from hw_models import load_board
 
 REPEATS = 5

@@ -1,7 +1,7 @@
 """The study: one row per line of the foundation's table, and some more."""
 
 from benchmarks.foundation import energy, environments, extras, heat, promises, speed
-from benchmarks.frame.study import Study
+from edgetwin.studies import Study
 
 ROWS = {
     "thermal_step": ("thermal step against solve_ivp", heat.measure_step),

@@ -1,1 +1,1 @@
-"""What every study shares: figures against bars, contests side by side, rows, the command line."""
+"""What the studies of the checkout share: contests side by side, the command line."""

@@ -17,9 +17,9 @@ def run_command(name: str, argv: list[str] | None = None) -> int:
     args = _parser(name).parse_args(argv)
     for variable in THREADS:
         os.environ[variable] = "1"
-    from benchmarks.frame.study import cells, falls_short
     from edgetwin.cli.output import announce_compiling, print_json, print_table
     from edgetwin.storage import strict_json, write_atomically
+    from edgetwin.studies import cells, falls_short
 
     announce_compiling()
     chosen = import_module(f"benchmarks.{name}.study").STUDY

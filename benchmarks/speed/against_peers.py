@@ -9,10 +9,10 @@ from typing import Any
 import gymnasium as gym
 
 from benchmarks.foundation.environments import CARTPOLE, THERMAL, Loop, check_work
-from benchmarks.frame.figures import Figure, absent, row
 from benchmarks.frame.side_by_side import Contest, median_ratio, side_by_side
 from benchmarks.speed.peers import Peer, open_peers
 from edgetwin import register_envs
+from edgetwin.studies import Figure, absent, row
 
 Contestant = Callable[[int], float]
 N_ENVS = 1024

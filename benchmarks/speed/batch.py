@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.frame.figures import Figure, row
 from benchmarks.frame.side_by_side import Contest, median_ratio, side_by_side, timed_s
 from benchmarks.speed.against_peers import beside_peers
 from benchmarks.speed.boards import Crowd, nearby
 from edgetwin.kernel.batch_heat import pass_time
 from edgetwin.kernel.batch_work import WORK_ROWS
 from edgetwin.simulator import BatchSimulator
+from edgetwin.studies import Figure, row
 from hw_models import load_board
 from hw_models.compiled import free
 from hw_models.lane_functions import floats, load

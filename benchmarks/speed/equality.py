@@ -6,7 +6,7 @@ import gymnasium as gym
 import numpy as np
 
 import edgetwin
-from benchmarks.frame.figures import Figure, row
+from edgetwin.studies import Figure, row
 from edgetwin.tasks import TASKS
 
 N_BOARDS, STEPS = 50, 20

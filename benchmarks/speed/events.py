@@ -7,8 +7,8 @@ from benchmarks.foundation.job_sets import levels_of
 from benchmarks.foundation.naive import NaiveBoard
 from benchmarks.foundation.speed import AgainstPolling
 from benchmarks.foundation.workload import simulator, temps_of
-from benchmarks.frame.figures import Figure, row
 from benchmarks.frame.side_by_side import median_ratio
+from edgetwin.studies import Figure, row
 
 
 def measure(quick: bool) -> dict[str, Any]:

@@ -9,11 +9,11 @@ from typing import Any, final
 import numpy as np
 import simpy
 
-from benchmarks.frame.figures import Figure, row
 from benchmarks.frame.side_by_side import median_ratio, side_by_side, timed_s
 from edgetwin.fleet import Client, Fleet, Link, Round, Task
 from edgetwin.fleet.herd import Herd
 from edgetwin.kernel import advance, free_job, start_job
+from edgetwin.studies import Figure, row
 from hw_models import ForwardJob, load_board, load_network
 
 Process = Generator[simpy.Event, Any, None]

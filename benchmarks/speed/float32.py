@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.frame.figures import Figure, row
 from benchmarks.frame.side_by_side import median_ratio, side_by_side, timed_s
 from benchmarks.speed.boards import Crowd
+from edgetwin.studies import Figure, row
 
 N_BOARDS, DURATION_S, STEP_S = 256, 600.0, 0.5
 

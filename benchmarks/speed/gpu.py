@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.frame.figures import Figure, absent, row
 from edgetwin import kernel
 from edgetwin.kernel.state import State
 from edgetwin.simulator.jobs import DemandTable
 from edgetwin.simulator.plan import initial_state, prepare
+from edgetwin.studies import Figure, absent, row
 from hw_models.board import load_board
 from hw_models.jobs import Application
 from hw_models.lowering import GOVERNORS, Record

@@ -3,7 +3,7 @@
 from typing import Any
 
 from benchmarks.frame.children import run_python
-from benchmarks.frame.figures import Figure, row
+from edgetwin.studies import Figure, row
 
 FEW, MANY = 32, 65_536
 

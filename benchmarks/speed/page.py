@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.frame.study import cells
 from edgetwin.report.page import Page, write_page
 from edgetwin.report.sections import Bar, Bars, Column, KeyValue, Section, Table
+from edgetwin.studies import cells
 
 
 def write_speed_page(study: Mapping[str, Any], folder: Path) -> Path:

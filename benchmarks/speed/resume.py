@@ -14,8 +14,8 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from benchmarks.frame.children import ROOT
-from benchmarks.frame.figures import Figure, row
 from edgetwin.storage import exact_json, json_lines, read_json
+from edgetwin.studies import Figure, row
 
 KILLS = 3
 DURATION_S = 5.0

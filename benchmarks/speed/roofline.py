@@ -7,10 +7,10 @@ import gymnasium as gym
 import numpy as np
 
 import edgetwin
-from benchmarks.frame.figures import Figure, row
 from benchmarks.frame.side_by_side import side_by_side, timed_s
 from benchmarks.speed.courses import compiled
 from benchmarks.speed.scaling import steps_per_s
+from edgetwin.studies import Figure, row
 from hw_models import load_board
 
 N_BOARDS = 1024

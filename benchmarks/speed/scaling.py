@@ -12,10 +12,10 @@ import numpy as np
 import edgetwin
 from benchmarks.foundation.heat import random_inputs
 from benchmarks.foundation.plain import PlainBoard
-from benchmarks.frame.figures import Figure, row
 from benchmarks.frame.side_by_side import median_ratio, side_by_side, timed_s
 from benchmarks.speed.courses import Inputs, exact
 from benchmarks.speed.floorplan import N_BLOCKS, network
+from edgetwin.studies import Figure, row
 from hw_models import load_board
 from hw_models.thermal import Network, leakage_law
 

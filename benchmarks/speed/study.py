@@ -3,8 +3,8 @@
 from importlib import import_module
 from typing import Any
 
-from benchmarks.frame.study import Measure, Study
 from benchmarks.speed.page import write_speed_page
+from edgetwin.studies import Measure, Study
 
 
 def _late(module: str, function: str) -> Measure:

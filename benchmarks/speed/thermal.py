@@ -14,10 +14,10 @@ from scipy.linalg import expm
 from benchmarks.foundation.heat import random_inputs
 from benchmarks.foundation.plain import PlainBoard
 from benchmarks.foundation.plain_heat import PlainHeat
-from benchmarks.frame.figures import Figure, row
 from benchmarks.frame.side_by_side import median_ratio, side_by_side, timed_s
 from benchmarks.speed.courses import Inputs, exact, exact_linear, explicit
 from benchmarks.speed.floorplan import N_BLOCKS, network
+from edgetwin.studies import Figure, row
 from hw_models import Board, load_board
 from hw_models.thermal import Network, leakage_law
 

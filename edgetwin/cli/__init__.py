@@ -12,6 +12,7 @@ from edgetwin.cli.envs import envs
 from edgetwin.cli.excite import excite
 from edgetwin.cli.record import record
 from edgetwin.cli.replay import replay
+from edgetwin.cli.reproduce import reproduce
 from edgetwin.cli.run import run
 from edgetwin.cli.sweep import sweep
 from edgetwin.cli.transfer import transfer
@@ -28,7 +29,10 @@ app = typer.Typer(
     suggest_commands=False,  # the parser below suggests already
     pretty_exceptions_enable=False,
 )
-for verb in (boards, envs, run, sweep, replay, record, excite, calibrate, validate, transfer):
+VERBS = (
+    boards, envs, run, sweep, replay, record, excite, calibrate, validate, transfer, reproduce,
+)  # fmt: skip
+for verb in VERBS:
     app.command()(verb)
 
 

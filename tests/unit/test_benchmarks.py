@@ -15,9 +15,8 @@ from benchmarks.foundation.job_sets import levels_of, random_job_set, run_both, 
 from benchmarks.foundation.naive import NaiveBoard
 from benchmarks.foundation.workload import drawn_j, eight_applications, simulator, temps_of
 from benchmarks.frame import command
-from benchmarks.frame.figures import Figure, absent, row
 from benchmarks.frame.side_by_side import median_ratio, side_by_side
-from benchmarks.frame.study import Study, outcome
+from edgetwin.studies import Figure, Study, absent, outcome, row
 
 LINES_OF_THE_TABLE = [
     "thermal_step", "energy", "linear_part", "against_polling", "coasting", "environment",

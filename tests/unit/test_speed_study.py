@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.frame.study import outcome
 from benchmarks.speed.courses import Inputs, exact, exact_linear, explicit
 from benchmarks.speed.floorplan import N_BLOCKS, network
 from benchmarks.speed.page import write_speed_page
@@ -14,6 +13,7 @@ from benchmarks.speed.peers import PEERS, open_peers
 from benchmarks.speed.peers.venvs import HERE, Offer, cache_folder
 from benchmarks.speed.study import STUDY
 from benchmarks.speed.thermal import board_inputs, by_solve_ivp, state_space_ways
+from edgetwin.studies import outcome
 from hw_models import load_board
 
 ISSUED = {

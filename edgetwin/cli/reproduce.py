@@ -1,0 +1,51 @@
+"""`edgetwin reproduce STUDY`: a published experiment on the twins, row by row."""
+
+import sys
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgetwin.cli.output import Json, announce_compiling, note, print_json, print_table
+
+
+def reproduce(
+    study: Annotated[str, typer.Argument(help="planner, federated, thermal or hardware.")],
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Every row with fewer seeds and budget.")
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit 1 when a row falls short.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of results, page and finished cells (resumes).")
+    ] = None,
+    as_json: Json = False,
+) -> int:
+    """Repeat a published experiment on the twins and hold its figures against their bars.
+
+    Example: edgetwin reproduce planner --quick
+    """
+    from edgetwin.reproduce import find_study
+    from edgetwin.storage import strict_json, write_atomically
+    from edgetwin.studies import cells, falls_short
+
+    with ExitStack() as stack:
+        folder = out or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        chosen = find_study(study, folder)
+        announce_compiling()
+        found = chosen.run(quick)
+        if out is not None:
+            write_atomically(out / f"{study}.json", strict_json(found) + "\n")
+            if chosen.draw is not None:
+                note(f"page: {chosen.draw(found, out)}")
+    if as_json:
+        print_json(found)
+    else:
+        print_table(f"the study of {study}", ["what", "figure", "value", "bar", ""], cells(found))
+    short = falls_short(found)
+    if short:
+        print(f"falls short: {', '.join(short)}", file=sys.stderr)
+    return 1 if strict and short else 0

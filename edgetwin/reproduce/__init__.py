@@ -1,0 +1,20 @@
+"""Studies that repeat the published experiments on the twins: rows of figures against bars."""
+
+from importlib import import_module
+from pathlib import Path
+
+from edgetwin.studies import Study
+from hw_models.naming import unknown
+
+TITLES: dict[str, str] = {}
+
+
+def find_study(name: str, folder: Path) -> Study:
+    """The study of that name, its finished cells in `folder`; KeyError with the nearest name.
+
+    Each is a package of this room with `make_study(folder: Path) -> Study` in its `study`.
+    """
+    if name not in TITLES:
+        raise KeyError(unknown("study", name, list(TITLES)))
+    made: Study = import_module(f"edgetwin.reproduce.{name}.study").make_study(folder)
+    return made
