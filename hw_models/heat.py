@@ -35,21 +35,22 @@ def exp_less_1(x: Any) -> Any:
 
 
 @jit
-def exponentials(rate_hz: Array, dt_s: float, decay: Array, phi1: Array, phi2: Array) -> None:
-    """Fill exp(-x), (1 - exp(-x)) / rate and (dt - phi1) / x for x = rate * dt, each (n,).
+def exponentials(tau_s: Array, dt_s: float, decay: Array, phi1: Array, phi2: Array) -> None:
+    """Fill exp(-x), (1 - exp(-x)) * tau and (dt - phi1) / x for x = dt / tau, each (n,).
 
-    rate_hz (n,) in 1/s, positive. phi1 and phi2 are in seconds. Arrays are `wide`.
+    tau_s (n,) time constants, positive. phi1 and phi2 are in seconds. Arrays are `wide`.
     """
-    for lane in range(rate_hz.shape[0] // LANES):
-        rate = load(rate_hz, lane)
-        x = rate * dt_s
+    per_dt_hz = 1.0 / dt_s
+    for lane in range(tau_s.shape[0] // LANES):
+        tau = load(tau_s, lane)
+        x = dt_s / tau
         k, q = exp_less_1(max(-x, -700.0))
         gone = where(k == 0.0, -q, 1.0 - two_to(k) * (1.0 + q))
-        first = gone / rate
+        first = gone * tau
         series = (0.5 - x * (1.0 / 6.0 - x * (1.0 / 24.0 - x * (1.0 / 120.0)))) * dt_s
         store(decay, lane, 1.0 - gone)
         store(phi1, lane, first)
-        store(phi2, lane, where(x < 1e-3, series, (dt_s - first) / x))
+        store(phi2, lane, where(x < 1e-3, series, (dt_s - first) * (tau * per_dt_hz)))
 
 
 # Lanes that `_applied` sums at a time; rows are as wide as a whole number of such groups.
@@ -142,13 +143,13 @@ def _grow(
 
 @inline
 def _correct(
-    more: Any, lane: int, dt_s: float, modes: Any, push: Any, rate_hz: Any, phi2: Any,
+    more: Any, lane: int, dt_s: float, modes: Any, push: Any, tau_s: Any, phi2: Any,
     modes_integral: Any,
 ) -> None:  # fmt: skip
     """The effect of heating that grew by more, in a lane of modes."""
     late = load(phi2, lane)
     store(modes, lane, load(modes, lane) + late * more)
-    passed = more * (0.5 * dt_s - late) / load(rate_hz, lane)
+    passed = more * (0.5 * dt_s - late) * load(tau_s, lane)
     store(modes_integral, lane, load(modes_integral, lane) + passed)
     store(push, lane, load(push, lane) + more)
 
@@ -166,7 +167,7 @@ def heat_step(
     law: Array,
     see: Array,
     heat: Array,
-    rate_hz: Array,
+    tau_s: Array,
     decay: Array,
     phi1: Array,
     phi2: Array,
@@ -179,15 +180,15 @@ def heat_step(
     n modes and m parts. modes (n,) modal temperatures; push (n,) and leak_w (m,) from `heat_inputs`
     or the step before; power_w (m,) switching power and gain_w (m,) leakage at the reference
     temperature; law (6,): reference_c, c1, c2, c3, low_c, high_c; see (n, m) from modes to parts,
-    heat (m, n) from the power of parts to modes; rate_hz, decay, phi1, phi2 (n,) from
+    heat (m, n) from the power of parts to modes; tau_s, decay, phi1, phi2 (n,) from
     `exponentials`; energy_j (m,) and modes_integral (n,) counters; change_w (m,) scratch. The
     leakage at the predicted temperature serves as the next step's first value (predict, evaluate,
-    correct). Last axes are contiguous and filled up (`wide`), rate_hz with ones.
+    correct). Last axes are contiguous and filled up (`wide`), tau_s with ones.
     """
     for lane in range(heat.shape[1] // LANES):
         start, pushed = load(modes, lane), load(push, lane)
         predicted = load(decay, lane) * start + load(phi1, lane) * pushed
-        passed = (start + pushed * dt_s - predicted) / load(rate_hz, lane)
+        passed = (start + pushed * dt_s - predicted) * load(tau_s, lane)
         store(modes_integral, lane, load(modes_integral, lane) + passed)
         store(modes, lane, predicted)
     for lane in range(0, see.shape[1] // LANES, _GROUP):
@@ -197,9 +198,9 @@ def heat_step(
         _grow(c, lane + 2, dt_s, power_w, gain_w, law, leak_w, energy_j, change_w)
     for lane in range(0, heat.shape[1] // LANES, _GROUP):
         a, b, c = _applied(heat, change_w, m, lane)
-        _correct(a, lane, dt_s, modes, push, rate_hz, phi2, modes_integral)
-        _correct(b, lane + 1, dt_s, modes, push, rate_hz, phi2, modes_integral)
-        _correct(c, lane + 2, dt_s, modes, push, rate_hz, phi2, modes_integral)
+        _correct(a, lane, dt_s, modes, push, tau_s, phi2, modes_integral)
+        _correct(b, lane + 1, dt_s, modes, push, tau_s, phi2, modes_integral)
+        _correct(c, lane + 2, dt_s, modes, push, tau_s, phi2, modes_integral)
 
 
 @jit

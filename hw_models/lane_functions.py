@@ -3,9 +3,9 @@
 from typing import Any
 
 from llvmlite import ir
-from numba.core import types
+from numba.core import cgutils, types
 from numba.extending import intrinsic
-from numba.np.arrayobj import make_array
+from numba.np.arrayobj import make_array, populate_array
 
 from hw_models.lanes import KINDS, LANES, WHOLE, Lanes, called, kind_of, spread, vector_type
 
@@ -205,6 +205,35 @@ def _mantissa_hash(_: Any, key: Any, counter: Any) -> Any:
     return KINDS["f8"](key, counter), generate
 
 
+@intrinsic(prefer_literal=True)
+def _scratch(_: Any, rows: Any, columns: Any) -> Any:
+    """Uninitialised float64 (rows, columns), both constants, that lasts until the caller returns.
+
+    It lies on the stack: np.empty would cost as much as a thermal step.
+    """
+    if not isinstance(rows, types.IntegerLiteral) or not isinstance(columns, types.IntegerLiteral):
+        return None
+    shape = (rows.literal_value, columns.literal_value)
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        block = ir.ArrayType(ir.DoubleType(), shape[0] * shape[1])
+        room = cgutils.alloca_once(builder, block)
+        room.align = 64
+        size, row = (context.get_constant(types.intp, n) for n in (8, 8 * shape[1]))
+        made = make_array(sig.return_type)(context, builder)
+        populate_array(
+            made,
+            data=builder.bitcast(room, ir.DoubleType().as_pointer()),
+            shape=[context.get_constant(types.intp, n) for n in shape],
+            strides=[row, size],
+            itemsize=size,
+            meminfo=None,
+        )
+        return made._getvalue()
+
+    return types.Array(types.float64, 2, "C")(rows, columns), generate
+
+
 @intrinsic
 def _unowned(_: Any, array: Any) -> Any:
     """The same array without its owner: slices of it are not counted, which costs more than a row.
@@ -228,6 +257,7 @@ where: Any = _where
 bits: Any = _bits
 pick: Any = _pick
 pick_row: Any = _pick_row
+scratch: Any = _scratch
 unowned: Any = _unowned
 floats: Any = _floats
 whole: Any = _whole

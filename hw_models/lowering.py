@@ -45,7 +45,7 @@ BOARD_DTYPE = np.dtype(
         ("shared_part", "i8", DOMAINS), ("memory_part", "i8"), ("fan_part", "i8"),
         ("fan_w", "f8", FANS), ("energy_per_byte_j", "f8"), ("drawn_per_w", "f8"),
         # heat, by fan level
-        ("rate_hz", "f8", (FANS, NODES)),
+        ("tau_s", "f8", (FANS, NODES)),
         ("see", "f8", (FANS, NODES, PARTS)), ("heat", "f8", (FANS, PARTS, NODES)),
         ("see_zone", "f8", (FANS, ZONES, NODES)),
         ("ambient_push_per_k", "f8", (FANS, NODES)), ("to_modes", "f8", (FANS, NODES, NODES)),
@@ -215,8 +215,8 @@ def _heat(r: Any, board: "Board", names: Lowered) -> None:
     r["partial_ns"][: len(partial_ns)] = partial_ns
     steps_s = [*(ticks * period_s for ticks in STRIDES), *(ns * 1e-9 for ns in partial_ns)]
     for level, net in enumerate(names.networks):
-        r["rate_hz"][level] = 1.0  # beyond n, too: it is divided by
-        r["rate_hz"][level, :n] = net.rate_hz
+        r["tau_s"][level] = 1.0  # beyond n, too: it is divided by
+        r["tau_s"][level, :n] = 1.0 / net.rate_hz
         r["see"][level, :n, :m] = net.see
         r["heat"][level, :m, :n] = net.heat
         r["see_zone"][level, : len(at), :n] = net.from_modes[at]
@@ -225,7 +225,7 @@ def _heat(r: Any, board: "Board", names: Lowered) -> None:
         r["from_modes"][level, :n, :n] = net.from_modes
         for k, step_s in enumerate(steps_s):
             filled = (r[key][level, k] for key in ("decay", "phi1", "phi2"))
-            exponentials(r["rate_hz"][level], step_s, *filled)
+            exponentials(r["tau_s"][level], step_s, *filled)
 
 
 def _partial_ns(board: "Board", period_ns: int) -> list[int]:

@@ -192,7 +192,7 @@ def stretch(
     n = b.nodes
     m = b.parts
     see, heat = b.see[fan], b.heat[fan]
-    rate_hz = b.rate_hz[fan]
+    tau_s = b.tau_s[fan]
     by_mode, by_part = np.zeros((7, NODES)), np.zeros((5, PARTS))
     modes, push, inflow, integral = by_mode[0], by_mode[1], by_mode[2], by_mode[3]
     decay, phi1, phi2 = by_mode[4], by_mode[5], by_mode[6]
@@ -206,11 +206,11 @@ def stretch(
         busy_powers(b, level[row], busy[row], traffic[row], fan, online[row], power_w, gain_w)
         heat_inputs(n, m, modes, power_w, gain_w, b.law, inflow, see, heat, leak_w, push, change_w)
         steps = max(1, int(np.ceil(dt_s[row] / longest_step_s)))
-        exponentials(rate_hz, dt_s[row] / steps, decay, phi1, phi2)
+        exponentials(tau_s, dt_s[row] / steps, decay, phi1, phi2)
         for _ in range(steps):
             heat_step(
                 n, m, dt_s[row] / steps, modes, push, leak_w, power_w, gain_w, b.law, see, heat,
-                rate_hz, decay, phi1, phi2, spent_j, integral, change_w,
+                tau_s, decay, phi1, phi2, spent_j, integral, change_w,
             )  # fmt: skip
         for z in range(b.zones):
             zones_c[row, z] = b.zone_offset_k[z]

@@ -67,10 +67,10 @@ def _steps(board: Board, inputs: list[tuple[Array, Array]]) -> Array:
     """The course as the kernel goes: new inputs, then one step of a period."""
     net, law = Network.of(board, FAN_LEVEL), leakage_law(board)
     n, m = len(net.rate_hz), len(net.part_node)
-    see, heat, rate_hz = wide(net.see), wide(net.heat), wide(net.rate_hz, 1.0)
-    decay, phi1, phi2, push, integral = np.zeros((5, len(rate_hz)))
+    see, heat, tau_s = wide(net.see), wide(net.heat), wide(1.0 / net.rate_hz, 1.0)
+    decay, phi1, phi2, push, integral = np.zeros((5, len(tau_s)))
     leak_w, energy_j, scratch = np.zeros((3, see.shape[1]))
-    exponentials(rate_hz, PERIOD_S, decay, phi1, phi2)
+    exponentials(tau_s, PERIOD_S, decay, phi1, phi2)
     outside_push = wide(net.ambient_push_per_k * board.thermal.ambient_c.value)
     modes, found = wide(net.to_modes @ _start_c(board)), []
     for power_w, gain_w in (map(wide, pair) for pair in inputs):
@@ -78,7 +78,7 @@ def _steps(board: Board, inputs: list[tuple[Array, Array]]) -> Array:
             n, m, modes, power_w, gain_w, law, outside_push, see, heat, leak_w, push, scratch
         )
         heat_step(
-            n, m, PERIOD_S, modes, push, leak_w, power_w, gain_w, law, see, heat, rate_hz, decay,
+            n, m, PERIOD_S, modes, push, leak_w, power_w, gain_w, law, see, heat, tau_s, decay,
             phi1, phi2, energy_j, integral, scratch,
         )  # fmt: skip
         found.append(net.from_modes @ modes[:n])

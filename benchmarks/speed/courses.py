@@ -38,13 +38,13 @@ class Inputs:
 def exact(inputs: Inputs) -> Array:
     """The kernel's step: exponentials of the modes, leakage linear in time (ETD2RK)."""
     net = inputs.network
-    n, m, rate_hz = len(net.rate_hz), len(net.part_node), wide(net.rate_hz, 1.0)
-    decay, phi1, phi2 = np.zeros((3, len(rate_hz)))
-    exponentials(rate_hz, inputs.period_s, decay, phi1, phi2)
+    n, m, tau_s = len(net.rate_hz), len(net.part_node), wide(1.0 / net.rate_hz, 1.0)
+    decay, phi1, phi2 = np.zeros((3, len(tau_s)))
+    exponentials(tau_s, inputs.period_s, decay, phi1, phi2)
     modes = _exact(
         n, m, inputs.period_s, wide(net.to_modes @ inputs.start_c), wide(inputs.powers_w),
         wide(inputs.gains_w), inputs.law, wide(net.ambient_push_per_k * inputs.ambient_c),
-        wide(net.see), wide(net.heat), rate_hz, decay, phi1, phi2,
+        wide(net.see), wide(net.heat), tau_s, decay, phi1, phi2,
     )  # fmt: skip
     return np.asarray(modes[:, :n] @ net.from_modes.T)
 
@@ -52,7 +52,7 @@ def exact(inputs: Inputs) -> Array:
 @compiled
 def _exact(
     n: int, m: int, period_s: float, modes: Any, powers_w: Any, gains_w: Any, law: Any,
-    inflow: Any, see: Any, heat: Any, rate_hz: Any, decay: Any, phi1: Any, phi2: Any,
+    inflow: Any, see: Any, heat: Any, tau_s: Any, decay: Any, phi1: Any, phi2: Any,
 ) -> Any:  # fmt: skip
     found = np.empty((powers_w.shape[0], modes.shape[0]))
     push, integral = np.zeros(modes.shape[0]), np.zeros(modes.shape[0])
@@ -63,7 +63,7 @@ def _exact(
             n, m, modes, powers_w[k], gains_w[k], law, inflow, see, heat, leak_w, push, scratch
         )
         heat_step(
-            n, m, period_s, modes, push, leak_w, powers_w[k], gains_w[k], law, see, heat, rate_hz,
+            n, m, period_s, modes, push, leak_w, powers_w[k], gains_w[k], law, see, heat, tau_s,
             decay, phi1, phi2, energy_j, integral, scratch,
         )  # fmt: skip
         found[k] = modes
@@ -73,9 +73,9 @@ def _exact(
 def exact_linear(inputs: Inputs) -> Array:
     """Without leakage a mode decays towards what pushes it: one product, one addition a mode."""
     net = inputs.network
-    n, rate_hz = len(net.rate_hz), wide(net.rate_hz, 1.0)
-    decay, phi1, phi2 = np.zeros((3, len(rate_hz)))
-    exponentials(rate_hz, inputs.period_s, decay, phi1, phi2)
+    n, tau_s = len(net.rate_hz), wide(1.0 / net.rate_hz, 1.0)
+    decay, phi1, phi2 = np.zeros((3, len(tau_s)))
+    exponentials(tau_s, inputs.period_s, decay, phi1, phi2)
     push = inputs.powers_w @ net.heat + net.ambient_push_per_k * inputs.ambient_c
     modes = _follow(net.to_modes @ inputs.start_c, decay[:n], phi1[:n], push)
     return np.asarray(modes @ net.from_modes.T)

@@ -8,11 +8,11 @@ import numpy as np
 from gymnasium import spaces
 
 from edgetwin.envs.board_env import BoardEnv
-from edgetwin.envs.handle import carray, handle, pointer
 from edgetwin.envs.observe import fill_block, hottest_c, mark, mark_step
 from edgetwin.kernel import SLOTS
 from edgetwin.kernel.batch_read import QOS, REWARD_A, REWARD_B
 from edgetwin.kernel.control import USERSPACE, request
+from edgetwin.kernel.handle import carray, handle, pointer
 from edgetwin.kernel.loop import REACHED, advance
 from edgetwin.kernel.orders import migrate
 from edgetwin.kernel.state import STATE_DTYPE

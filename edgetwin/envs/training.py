@@ -7,7 +7,7 @@ from gymnasium import spaces
 
 from edgetwin.envs.board_env import BoardEnv
 from edgetwin.envs.observe import fill_block, hottest_c, mark_step
-from edgetwin.kernel import request_level
+from edgetwin.kernel import held
 from edgetwin.kernel.batch_read import OVER_CAP, REWARD_A, REWARD_B
 from edgetwin.scenario import Scenario
 from edgetwin.simulator.jobs import change_batch
@@ -112,7 +112,7 @@ class TrainingEnv(BoardEnv):
         sim, slot = self.sim, self._slot()
         mark_step(sim.state)
         sim.state["fixed"][0, self.domain] = level
-        request_level(sim.state, self._record, self.domain, level)
+        held.request_level(sim.held, self.domain, level)
         if slot is not None and batch != self._batch:
             change_batch(sim, slot, self.batches[batch])
             self._batch = batch

@@ -12,6 +12,7 @@ from edgetwin.kernel.control import (
     PERFORMANCE,
     POWERSAVE,
     QOS_DVFS,
+    SCHEDUTIL,
     SCHEDUTIL_MARGIN,
     UP_THRESHOLD,
     USERSPACE,
@@ -47,7 +48,7 @@ def request_lanes(n: Any, at: Any, b: Any, d: int, level: Any, mask: Any) -> Non
 def control_lanes(f: Any, n: Any, at: Any, b: Any, visit: Any, mask: Any) -> None:
     """One control period begins for the boards in mask: trips and fan, then every governor."""
     calm = load(n, at.calm)
-    put(n, at.steady, mask, where(calm >= 1, 1, 0))
+    put(n, at.steady, mask, where(calm >= 0, 1, 0))
     put(n, at.calm, mask, calm + 1)
     tick = load(n, at.tick)
     put(n, at.tick, mask, tick + 1)
@@ -58,6 +59,7 @@ def control_lanes(f: Any, n: Any, at: Any, b: Any, visit: Any, mask: Any) -> Non
     if bits(polled) != 0:
         _trips(f, n, at, b, visit, polled)
     _demand(f, n, at, b, on)
+    put(n, at.steady, on & (calm == 0) & _looks_back(f, n, at, b), 0)
     for d in range(b.domains):
         if b.levels[d] > 1:
             request_lanes(n, at, b, d, _wanted(f, n, at, b, d), on)
@@ -65,6 +67,20 @@ def control_lanes(f: Any, n: Any, at: Any, b: Any, visit: Any, mask: Any) -> Non
         put(n, at.steady, changing, 0)
         put(n, at.skip + d, on, 0)
     put(n, at.steady, on & (load(n, at.dirty) != 0), 0)
+
+
+@jit
+def _looks_back(f: Any, n: Any, at: Any, b: Any) -> Any:
+    """The boards of which some governor goes by the past period; see `_looks_back`."""
+    found = whole(0) != 0
+    for d in range(b.domains):
+        found = found | (load(n, at.skip + d) != 0)
+    for u in range(b.units):
+        d = b.unit_domain[u]
+        g = load(n, at.governor + d)
+        is_used = load(f, at.domain_busy + d) + load(f, at.busy + u) > 0.0
+        found = found | (is_used & ((g == ONDEMAND) | (g == SCHEDUTIL)))
+    return found
 
 
 @jit

@@ -43,15 +43,15 @@ def own_factors(b: Any, fan: int, w: Any, dt_s: Any) -> None:
     """`exponentials` of steps that differ from lane to lane, to the work rows."""
     per_dt_hz = 1.0 / max(dt_s, 1e-12)
     for i in range(b.nodes):
-        rate_hz = b.rate_hz[fan, i]
-        x = dt_s * rate_hz
+        tau_s = b.tau_s[fan, i]
+        x = dt_s * (1.0 / tau_s)
         k, q = exp_less_1(max(-x, -80.0))
         gone = where(k == 0.0, -q, 1.0 - two_to(k) * (1.0 + q))
-        phi1 = gone * (1.0 / rate_hz)
+        phi1 = gone * tau_s
         series = dt_s * (0.5 - x * (1.0 / 6.0 - x * (1.0 / 24.0 - x * (1.0 / 120.0))))
         store(w, DECAY + i, 1.0 - gone)
         store(w, PHI1 + i, phi1)
-        store(w, PHI2 + i, where(x < 1e-3, series, (dt_s - phi1) * ((1.0 / rate_hz) * per_dt_hz)))
+        store(w, PHI2 + i, where(x < 1e-3, series, (dt_s - phi1) * (tau_s * per_dt_hz)))
 
 
 @jit
@@ -73,7 +73,7 @@ def heat_step_lanes(f: Any, at: Any, b: Any, fan: int, w: Any, dt_s: Any, mask: 
         start = load(f, at.modes + i)
         push = load(f, at.push + i)
         predicted = load(w, DECAY + i) * start + load(w, PHI1 + i) * push
-        gain = (start + push * dt_s - predicted) * (1.0 / b.rate_hz[fan, i])
+        gain = (start + push * dt_s - predicted) * b.tau_s[fan, i]
         put(f, at.modes_integral + i, mask, load(f, at.modes_integral + i) + gain)
         put(f, at.modes + i, mask, predicted)
     through(b.see[fan], f, at.modes, n, m, w, CHANGE)
@@ -93,7 +93,7 @@ def heat_step_lanes(f: Any, at: Any, b: Any, fan: int, w: Any, dt_s: Any, mask: 
         more = load(w, SEEN + i)
         phi2 = load(w, PHI2 + i)
         put(f, at.modes + i, mask, load(f, at.modes + i) + phi2 * more)
-        late = more * (half_s - phi2) * (1.0 / b.rate_hz[fan, i])
+        late = more * (half_s - phi2) * b.tau_s[fan, i]
         put(f, at.modes_integral + i, mask, load(f, at.modes_integral + i) + late)
         put(f, at.push + i, mask, load(f, at.push + i) + more)
     return step_j

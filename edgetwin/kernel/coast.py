@@ -2,11 +2,10 @@
 
 from typing import Any
 
-import numpy as np
-
 from edgetwin.kernel.passing import account, heat, total
 from edgetwin.kernel.sensors import sample, true_zone_c
 from hw_models.compiled import jit
+from hw_models.lane_functions import scratch
 from hw_models.lowering import FAN, NODES, PARTS, STRIDES, THROTTLE
 
 # Leakage is linear in time within a step: a step is as long as it may change by SMOOTH of the
@@ -14,6 +13,7 @@ from hw_models.lowering import FAN, NODES, PARTS, STRIDES, THROTTLE
 # to 1e-5 (tests/properties/test_coasting.py).
 SMOOTH, ROUGH = 4e-4, 8e-4
 TRIP_MARGIN_K = 0.5
+_WIDTH = max(NODES, PARTS)
 
 
 @jit
@@ -26,9 +26,9 @@ def coast(s: Any, b: Any, next_ns: int) -> bool:
     end = next_ns // b.period_ns
     if _near_trip(s, b):
         return False
-    work = np.empty((5, max(NODES, PARTS)))
+    work = scratch(5, _WIDTH)
     moved = False
-    stride = 1  # one whole period has passed since something changed
+    stride = 1  # the quickest nodes have settled in the period that has passed
     while s.sampled - 1 < end:
         now = s.sampled - 1
         room = _sensor_stop(b, now, end) - now

@@ -44,7 +44,8 @@ def switch(s: Any, d: int) -> None:
 @jit
 def control(s: Any, b: Any) -> None:
     """One control period begins: trips and fan when polled, then every governor."""
-    s.steady = 1 if s.calm >= 1 else 0
+    s.steady = 1 if s.calm >= 0 else 0
+    is_first = s.calm == 0
     s.calm += 1
     if s.off:
         s.tick += 1
@@ -52,6 +53,8 @@ def control(s: Any, b: Any) -> None:
     if s.tick % b.poll_ticks == 0:
         _trips(s, b)
     _demand(s, b)
+    if is_first and _looks_back(s, b):
+        s.steady = 0
     for d in range(b.domains):
         request(s, b, d, _wanted(s, b, d))
         if s.switch_ns[d] < NEVER:
@@ -60,6 +63,22 @@ def control(s: Any, b: Any) -> None:
     if s.dirty:
         s.steady = 0
     s.tick += 1
+
+
+@jit
+def _looks_back(s: Any, b: Any) -> bool:
+    """Does some governor go by the period that has passed, in which an input has changed?
+
+    The utilisation of the memory is that of now, and what was and is idle has nothing to tell.
+    """
+    for d in range(b.domains):
+        if s.skip[d]:
+            return True
+    for u in range(b.units):
+        d = b.unit_domain[u]
+        if s.governor[d] in (ONDEMAND, SCHEDUTIL) and s.domain_busy[d] + s.busy[u] > 0.0:
+            return True
+    return False
 
 
 @jit

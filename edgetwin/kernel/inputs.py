@@ -10,6 +10,7 @@ import numpy as np
 from edgetwin.kernel.state import NEVER, SLOTS
 from hw_models.compiled import inline, jit
 from hw_models.heat import heat_inputs
+from hw_models.lane_functions import scratch
 from hw_models.performance import (
     ACTIVITY,
     BYTES,
@@ -44,7 +45,7 @@ def refresh(s: Any, b: Any, table: Any) -> None:
 @jit
 def _rates(s: Any, b: Any, table: Any) -> None:
     """Work rate of every job, utilisation and activity of every unit, memory traffic."""
-    work = np.empty((_ROWS, SLOTS))
+    work = scratch(_ROWS, SLOTS)
     work[_ON_UNIT, :] = 0.0
     work[_IN_DOMAIN, :] = 0.0
     work[_LAUNCHING, :] = 0.0

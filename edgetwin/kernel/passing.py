@@ -2,12 +2,11 @@
 
 from typing import Any
 
-import numpy as np
-
 from edgetwin.kernel.control import below_target
 from edgetwin.kernel.sensors import true_zone_c
 from hw_models.compiled import jit
 from hw_models.heat import exponentials, heat_step
+from hw_models.lane_functions import scratch
 from hw_models.lowering import NODES, PARTIAL, STRIDES
 
 
@@ -39,8 +38,8 @@ def heat(s: Any, b: Any, dt_s: float, kept: int) -> None:
     if kept >= 0:
         _step(s, b, dt_s, b.decay[f, kept], b.phi1[f, kept], b.phi2[f, kept])
         return
-    work = np.empty((3, NODES))
-    exponentials(b.rate_hz[f], dt_s, work[0], work[1], work[2])
+    work = scratch(3, NODES)
+    exponentials(b.tau_s[f], dt_s, work[0], work[1], work[2])
     _step(s, b, dt_s, work[0], work[1], work[2])
 
 
@@ -48,7 +47,7 @@ def heat(s: Any, b: Any, dt_s: float, kept: int) -> None:
 def _step(s: Any, b: Any, dt_s: float, decay: Any, phi1: Any, phi2: Any) -> None:
     heat_step(
         b.nodes, b.parts, dt_s, s.modes, s.push, s.leak_w, s.power_w, s.gain_w, b.law,
-        b.see[s.fan], b.heat[s.fan], b.rate_hz[s.fan], decay, phi1, phi2, s.energy_j,
+        b.see[s.fan], b.heat[s.fan], b.tau_s[s.fan], decay, phi1, phi2, s.energy_j,
         s.modes_integral, s.change_w,
     )  # fmt: skip
 

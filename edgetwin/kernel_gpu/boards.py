@@ -26,7 +26,7 @@ OWN = {
     "trip_c": ("trips",), "trip_hyst_k": ("trips",),
 }  # fmt: skip
 HEAT = {
-    "rate_hz": ("nodes",), "see": ("nodes", "parts"), "heat": ("parts", "nodes"),
+    "tau_s": ("nodes",), "see": ("nodes", "parts"), "heat": ("parts", "nodes"),
     "see_zone": ("zones", "nodes"),
     "ambient_push_per_k": ("nodes",), "to_modes": ("nodes", "nodes"),
     "from_modes": ("nodes", "nodes"),

@@ -36,11 +36,11 @@ def leakage_w(temps_c: Tensor, gain_w: Tensor, law: Tensor) -> Tensor:
     return gain_w * (1.0 + d * (c1 + d * (c2 + d * c3)))
 
 
-def exponentials(rate_hz: Tensor, dt_s: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """exp(-x), (1 - exp(-x)) / rate and (dt - phi1) / x for x = rate * dt, each (n, nodes)."""
-    x = rate_hz * dt_s
+def exponentials(tau_s: Tensor, dt_s: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """exp(-x), (1 - exp(-x)) * tau and (dt - phi1) / x for x = dt / tau, each (n, nodes)."""
+    x = dt_s / tau_s
     gone = -torch.expm1(-x)
-    phi1 = gone / rate_hz
+    phi1 = gone * tau_s
     series = dt_s * (0.5 - x * (1.0 / 6.0 - x * (1.0 / 24.0 - x / 120.0)))
     small = x < (1e-3 if x.dtype == torch.float64 else 0.1)
     return 1.0 - gone, phi1, torch.where(small, series, (dt_s - phi1) / x)
@@ -59,15 +59,15 @@ def heat_inputs(s: Tensors, b: Boards) -> Tensors:
 def heat_step(s: Tensors, b: Boards, dt_s: Tensor) -> Tensors:
     """What one step of dt_s (n,) makes of modes, heating, leakage, energy and integrals."""
     network, dt_s = networks(s, b), dt_s[:, None]
-    rate_hz = b.networks["rate_hz"][network]
-    decay, phi1, phi2 = exponentials(rate_hz, dt_s)
+    tau_s = b.networks["tau_s"][network]
+    decay, phi1, phi2 = exponentials(tau_s, dt_s)
     modes, push = s["modes"], s["push"]
     predicted = decay * modes + phi1 * push
     seen_c = through(predicted, b.networks["see"], network)
     grown_w = leakage_w(seen_c, s["gain_w"], b.own["law"])
     more = through(grown_w - s["leak_w"], b.networks["heat"], network)
     step_j = s["power_w"] * dt_s + (s["leak_w"] + grown_w) * (0.5 * dt_s)
-    integral = (modes + push * dt_s - predicted + more * (0.5 * dt_s - phi2)) / rate_hz
+    integral = (modes + push * dt_s - predicted + more * (0.5 * dt_s - phi2)) * tau_s
     return {
         "modes": predicted + phi2 * more,
         "push": push + more,

@@ -10,7 +10,8 @@ from typing import Any, final
 import simpy
 
 from edgetwin.backend import Applied, JobId, JobResult
-from edgetwin.kernel import REACHED, SLOTS, advance, free_job
+from edgetwin.kernel import REACHED, SLOTS, held
+from edgetwin.kernel.handle import handle
 from edgetwin.kernel.state import NEVER, State, node_temps_c
 from edgetwin.scenario import Plan, Scenario
 from edgetwin.simulator import jobs
@@ -82,6 +83,7 @@ class Simulator:
         self.running: dict[int, Running] = {}
         self.waiting: deque[tuple[Running, str | None]] = deque()
         self.finished: list[JobResult] = []
+        self.names: set[JobId] = set()
         self._serial = 0
         self.arrived = 0
         self._processes: list[tuple[Process, Any, simpy.Process]] = []
@@ -90,6 +92,7 @@ class Simulator:
         self.state = initial_state(self.board, self.lowered, self.plan, self._seed, self.table.rows)
         self.state[0]["may_coast"] = self.coast
         self._t_ns = self.state["t_ns"]
+        self._hold()
         self.jobs_at = {name: self.state[name][0] for name in JOB_FIELDS}
         self.online = self.state["online"][0]
         if self.plan.arrivals or self.plan.changes:
@@ -107,6 +110,7 @@ class Simulator:
         self._serial += 1
         ident = name_of(self, job, name, self._serial)
         entry = Running(id=ident, job=job, first=first, rows=rows, start_s=self.now_s)
+        self.names.add(ident)
         if len(self.running) == SLOTS:
             choose(self, entry)  # a job that nothing can run must not wait
             self.waiting.append((entry, unit))
@@ -174,11 +178,13 @@ class Simulator:
 
     def run_until(self, end_ns: int) -> None:
         """Advance to end_ns through every event on the way."""
-        state, record, clock = self.state, self.lowered.record, self._clock
+        clock = self._clock
         event_ns = self.next_event_ns
         while True:
             stop_ns = end_ns if end_ns < event_ns else event_ns
-            code = advance(state, record, self.table.rows, stop_ns)
+            if self.table.rows is not self._rows:
+                self._hold()
+            code = held.advance(self.held, self._columns, stop_ns)
             if code >= 0:
                 self.complete(code)
             elif code == REACHED:
@@ -187,6 +193,12 @@ class Simulator:
                 while event_ns <= stop_ns:
                     clock.step()
                     event_ns = self.next_event_ns
+
+    def _hold(self) -> None:
+        """Keep the addresses of what the kernel works on, for as long as they stay."""
+        self._rows = self.table.rows
+        self._columns = self._rows.shape[1]
+        self.held = handle(self.state, self.lowered.record, self._rows)
 
     # -- jobs -----------------------------------------------------------------------------
 
@@ -205,15 +217,17 @@ class Simulator:
         for entry, _ in self.waiting:
             if entry.id == ident:
                 self.finished.append(replace(waited(self, entry), end_s=self.now_s))
+                self.names.discard(ident)
         self.waiting = deque(w for w in self.waiting if w[0].id != ident)
-        if any(entry.id == ident for entry in self.running.values()):
+        if ident in self.names:
             self.complete(self.slot_of(ident))
 
     def complete(self, slot: int) -> None:
         """Record a job that has ended, free its slot and start the next that waits."""
         entry = self.running.pop(slot)
+        self.names.discard(entry.id)
         self.finished.append(result_of(self, slot, entry, self.now_s))
-        free_job(self.state, slot)
+        held.free_job(self.held, slot)
         if self.waiting:
             waiting, unit = self.waiting.popleft()
             self._serial += 1
@@ -257,6 +271,8 @@ class Simulator:
         self.running = dict(snapshot.running)
         self.waiting = deque(snapshot.waiting)
         self.finished = list(snapshot.finished)
+        self.names = {entry.id for entry in self.running.values()}
+        self.names.update(entry.id for entry, _ in self.waiting)
         self._serial = snapshot.serial
         self.arrived = snapshot.arrived
         self._scenario = snapshot.scenario

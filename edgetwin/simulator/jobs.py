@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgetwin.backend import JobId
-from edgetwin.kernel import start_job
+from edgetwin.kernel import held
 from hw_models.board import Board
 from hw_models.jobs import Application, ForwardJob, Job, LoadJob, TrainingJob
 from hw_models.performance import COMPUTE, KIND_COLUMNS, STALL, demand, job_title
@@ -110,14 +110,13 @@ def work_of(job: Job) -> tuple[float, float]:
 
 def name_of(sim: "Simulator", job: Job, name: str | None, serial: int) -> JobId:
     """The name a job goes by; ValueError for one that another job on the board has."""
-    taken = {entry.id for entry in sim.running.values()}
-    taken.update(entry.id for entry, _ in sim.waiting)
-    if name in taken:
+    if name in sim.names:
         raise ValueError(f"a job named {name!r} is on the board already; give another name.")
     if name is not None:
         return name
-    taken |= {arrival.id for arrival in sim.plan.arrivals}
-    while (made := f"{job_title(job)}-{serial}") in taken:
+    title = job_title(job)
+    planned = {arrival.id for arrival in sim.plan.arrivals}
+    while (made := f"{title}-{serial}") in sim.names or made in planned:
         serial += 1
     return made
 
@@ -162,8 +161,8 @@ def start(sim: "Simulator", entry: Running, unit: int | None, serial: int) -> No
     index = choose(sim, entry) if unit is None else unit
     total, target = work_of(entry.job)
     sim.running[slot] = entry
-    start_job(
-        sim.state, slot, serial, index, entry.first, entry.rows, float(total), float(target),
+    held.start_job(
+        sim.held, slot, serial, index, entry.first, entry.rows, float(total), float(target),
         float(sim.table.rows[entry.first, 0]), sim.now_s - entry.start_s,
     )  # fmt: skip
 

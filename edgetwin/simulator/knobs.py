@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from edgetwin.backend import Applied
-from edgetwin.kernel import migrate, request_level, set_fan_level, unsettle
+from edgetwin.kernel import held, set_fan_level, unsettle
 from edgetwin.simulator.jobs import change_batch, check_runs
 from hw_models.board import Knobs
 from hw_models.jobs import TrainingJob
@@ -68,7 +68,7 @@ def _freq(sim: "Simulator", domain: str, hz: float, refused: dict[str, str]) -> 
     s["governor"][d] = GOVERNORS.index("userspace")
     s["fixed"][d] = level
     s["steady"] = 0
-    request_level(sim.state, sim.lowered.record, d, level)
+    held.request_level(sim.held, d, level)
     ceiling = min(s["ceiling"][d], s["trip_cap"][d])
     if level > ceiling:
         top = sim.board.domain(domain).freqs_hz.value[ceiling]
@@ -86,7 +86,7 @@ def _place(sim: "Simulator", job: str, unit: str, refused: dict[str, str]) -> No
         return
     slot = sim.slot_of(job)
     index = check_runs(sim, sim.running[slot].first, unit)
-    migrate(sim.state, sim.lowered.record, slot, index)
+    held.migrate(sim.held, slot, index)
 
 
 def _batch(sim: "Simulator", ident: str, batch: int, refused: dict[str, str]) -> None:

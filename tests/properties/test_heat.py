@@ -121,9 +121,9 @@ def test_a_step_is_the_matrix_exponential(dt_s: float, fan: int) -> None:
 def test_step_factors_keep_their_digits_at_any_length(exponent: float) -> None:
     """Against 60-digit arithmetic: short steps must not lose the difference of near equals."""
     rate_hz, dt_s = 3.7, 10.0**exponent
-    rates = wide(np.array([rate_hz]), 1.0)
-    decay, phi1, phi2 = np.zeros((3, len(rates)))
-    exponentials(rates, dt_s, decay, phi1, phi2)
+    taus = wide(np.array([1.0 / rate_hz]), 1.0)
+    decay, phi1, phi2 = np.zeros((3, len(taus)))
+    exponentials(taus, dt_s, decay, phi1, phi2)
     with localcontext() as context:
         context.prec = 60
         rate, dt = Decimal(rate_hz), Decimal(dt_s)

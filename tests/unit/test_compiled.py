@@ -132,9 +132,9 @@ def test_a_thermal_step_is_the_same_in_plain_arithmetic(n: int, m: int) -> None:
     rng = np.random.default_rng(11)
     start, power_w, gain_w = rng.uniform(0, 50, n), rng.uniform(0, 3, m), rng.uniform(0, 1, m)
     see, warm = rng.uniform(0, 0.3, (n, m)), rng.uniform(0, 0.3, (m, n))
-    inflow, rate_hz = rng.uniform(0, 9, n), np.geomspace(1e-3, 1e2, n)
-    factors = np.zeros((3, len(heat.wide(rate_hz))))
-    heat.exponentials(heat.wide(rate_hz, 1.0), DT_S, *factors)
+    inflow, tau_s = rng.uniform(0, 9, n), np.geomspace(1e-2, 1e3, n)
+    factors = np.zeros((3, len(heat.wide(tau_s))))
+    heat.exponentials(heat.wide(tau_s, 1.0), DT_S, *factors)
     decay, phi1, phi2 = factors[:, :n]
 
     leak_w = gain_w * leakage(start @ see)
@@ -142,7 +142,7 @@ def test_a_thermal_step_is_the_same_in_plain_arithmetic(n: int, m: int) -> None:
     predicted = decay * start + phi1 * push
     change_w = gain_w * leakage(predicted @ see) - leak_w
     more = change_w @ warm
-    passed = (start + push * DT_S - predicted + more * (DT_S / 2 - phi2)) / rate_hz
+    passed = (start + push * DT_S - predicted + more * (DT_S / 2 - phi2)) * tau_s
     energy_j = (power_w + leak_w + change_w / 2) * DT_S
     expected = [predicted + phi2 * more, push + more, leak_w + change_w, energy_j, passed]
 
@@ -152,7 +152,7 @@ def test_a_thermal_step_is_the_same_in_plain_arithmetic(n: int, m: int) -> None:
     integral = np.zeros_like(modes)
     heat.heat_inputs(n, m, modes, power, gain, LAW, pushes, sees, heats, leaks, pushes, scratch)
     heat.heat_step(
-        n, m, DT_S, modes, pushes, leaks, power, gain, LAW, sees, heats, heat.wide(rate_hz, 1.0),
+        n, m, DT_S, modes, pushes, leaks, power, gain, LAW, sees, heats, heat.wide(tau_s, 1.0),
         *factors, energies, integral, scratch,
     )  # fmt: skip
     found = [modes[:n], pushes[:n], leaks[:m], energies[:m], integral[:n]]
