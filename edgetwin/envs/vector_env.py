@@ -64,7 +64,9 @@ class BoardVectorEnv(VectorEnv[Observations, Any, NDArray[Any]], ABC):
         self.metadata = {**self.one.metadata, "autoreset_mode": mode, "render_modes": []}
         self.single_observation_space = self.one.observation_space
         self.single_action_space = self.one.action_space
-        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.observation_space = thin(
+            batch_space(self.single_observation_space, num_envs), self.single_observation_space
+        )
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._scenarios = [self.one.scenario] * num_envs
         if scenarios is not None:
@@ -244,6 +246,13 @@ class BoardVectorEnv(VectorEnv[Observations, Any, NDArray[Any]], ABC):
     def close_extras(self, **kwargs: Any) -> None:
         """Let the threads go."""
         self.batch.close()
+
+
+def thin(space: Any, single: Any) -> Any:
+    """A batched space whose bounds are views of those of one environment: they are all alike."""
+    for name in ("low", "high", "bounded_below", "bounded_above"):
+        setattr(space, name, np.broadcast_to(getattr(single, name), space.shape))
+    return space
 
 
 def _checked_mask(mask: Any, n: int) -> Truths:

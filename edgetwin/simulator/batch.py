@@ -15,11 +15,10 @@ from edgetwin.scenario import Plan, Scenario
 from edgetwin.simulator.batch_plan import (
     PLAN_DTYPE,
     BoardOf,
-    entries_of,
     first_event_ns,
-    keys_of,
     scenarios_of,
     seeds_of,
+    starts_of,
 )
 from edgetwin.simulator.on_device import (
     MIRRORED,
@@ -29,7 +28,6 @@ from edgetwin.simulator.on_device import (
     node_temps_of,
     run_on_device,
 )
-from edgetwin.simulator.plan import prepare
 from hw_models.board import Board
 from hw_models.lanes import LANES
 from hw_models.lowering import BOARD_DTYPE, GOVERNORS, UNITS
@@ -152,15 +150,12 @@ class BatchSimulator:
             given = scenarios_of(scenario, self.n_boards)
             for i in chosen:
                 self._scenarios[i] = given[i]
-        given_to = ((self._scenarios[i], int(self._seeds[i])) for i in chosen)
-        plans = [prepare(self.board, *one) for one in given_to]
-        entries = [entries_of(plan, self.boards) for plan in plans]
+        given_to = [(self._scenarios[i], int(self._seeds[i])) for i in chosen]
+        starts = starts_of(self.board, self.boards, given_to)
+        for i, (plan, entries, key) in zip(chosen, starts, strict=True):
+            self._begin(int(i), plan, entries, key)
         if len(self.boards[0].table.known_rows()) != self._known:
             self.gather_tables()
-        self._make_room(max(map(len, entries), default=0))
-        keys = keys_of(int(self._seeds[i]) for i in chosen)
-        for i, plan, entry, key in zip(chosen, plans, entries, keys, strict=True):
-            self._begin(int(i), plan, entry, key)
         self.gpu = begin_on_device(self, self._device, chosen)
         self.look(chosen)
 
@@ -173,6 +168,7 @@ class BatchSimulator:
         known = self.layout.whole_words >= 0
         n[:, lane] = 0
         n[known, lane] = state.view(np.int64)[self.layout.whole_words[known]]
+        self._make_room(len(entries))
         self.plans[i] = 0
         self.plans[i, : len(entries)] = entries
         scenario = self._scenarios[i]

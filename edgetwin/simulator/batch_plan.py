@@ -20,7 +20,7 @@ from edgetwin.kernel.batch_visit import (
 from edgetwin.kernel.state import DROPPED, HEALTHY, NEVER, STUCK, State
 from edgetwin.scenario import Arrival, Change, Fault, Plan, Scenario
 from edgetwin.simulator.jobs import DemandTable, work_of
-from edgetwin.simulator.plan import initial_state
+from edgetwin.simulator.plan import initial_state, prepare
 from hw_models.board import Board
 from hw_models.jobs import Job
 from hw_models.lowering import UNITS
@@ -147,10 +147,17 @@ def _fault(fault: Fault, of: BoardOf, *, broken: bool) -> tuple[int, int, float]
     return RAIL_FAULT, low.rails.index(fault.target), value
 
 
-def keys_of(seeds: Iterator[int]) -> NDArray[np.uint64]:
-    """The key of the sensors' noise for every seed; see `initial_state`."""
-    made = (np.random.SeedSequence([seed, 1]).generate_state(1, np.uint64)[0] for seed in seeds)
-    return np.fromiter(made, np.uint64)
+def starts_of(
+    board: Board, boards: list[BoardOf], given_to: list[tuple[Scenario | None, int]]
+) -> Iterator[tuple[Plan, NDArray[Any], np.uint64]]:
+    """For each scenario and seed the plan, its entries, and the key of the sensors' noise.
+
+    One after the other: a plan as objects takes more room than a board.
+    """
+    for scenario, seed in given_to:
+        plan = prepare(board, scenario, seed)
+        key = np.random.SeedSequence([seed, 1]).generate_state(1, np.uint64)[0]
+        yield plan, entries_of(plan, boards), key
 
 
 def first_event_ns(entries: NDArray[Any]) -> int:
