@@ -65,7 +65,7 @@ def part(run: Run, rows: NDArray[np.bool_], name: str) -> Run:
     cut = Recorded(
         **{
             key: getattr(seen, key)[rows]
-            for key in ("t_s", "level", "busy", "online", "traffic", "fan")
+            for key in ("t_s", "level", "busy", "loop", "online", "traffic", "fan")
         },
         zones_c={zone: values[rows] for zone, values in seen.zones_c.items()},
         rails_w={rail: values[rows] for rail, values in seen.rails_w.items()},

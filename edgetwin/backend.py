@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol, final, runtime_checkable
 from edgetwin.kernel.state import QOS_SHARE
 from hw_models.board import Board, Knobs
 from hw_models.jobs import Job, JobKind
+from hw_models.log_work import LOOPS, WORK
 from hw_models.trace import Reading, Trace
 
 if TYPE_CHECKING:
@@ -162,7 +163,7 @@ def run(
         reading = traces[-1].last
         if watch:
             watch(reading)
-    meta = {"board": backend.board.name, "source": "edgetwin"}
-    trace = Trace.concat(traces)
-    whole = Trace.from_readings(trace, meta)
-    return RunResult(trace=whole, jobs=backend.results(), kpis=backend.kpis())
+    jobs = backend.results()
+    meta = {"board": backend.board.name, "source": "edgetwin"} | ({WORK: LOOPS} if jobs else {})
+    whole = Trace.from_readings(Trace.concat(traces), meta)
+    return RunResult(trace=whole, jobs=jobs, kpis=backend.kpis())

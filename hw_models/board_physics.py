@@ -13,7 +13,9 @@ class Part(Frozen):
 
     For a unit group the numbers are per member. `leakage_w` is at 1 V and the reference
     temperature of [power.leakage]. `byte_capacitance_f`, of a unit group, adds what memory traffic
-    costs inside the unit: C_byte * traffic * busy * V^2, traffic in bytes/s.
+    costs inside the unit: C_byte * traffic * busy * V^2, traffic in bytes/s. That is a unit that
+    runs one loop. A log may also show kernels that run one by one (`hw_models.log_work`); they
+    draw V^2 f busy ((1 - s) C_kernel + s C_stalled), s the share of the bandwidth the unit can use.
     """
 
     node: str | None = None
@@ -21,6 +23,8 @@ class Part(Frozen):
     idle_capacitance_f: Scalar
     leakage_w: Scalar
     byte_capacitance_f: Scalar | None = None
+    kernel_capacitance_f: Scalar | None = None
+    stalled_capacitance_f: Scalar | None = None
 
 
 @final

@@ -41,7 +41,8 @@ BOARD_DTYPE = np.dtype(
         # parts: domain -1 is constant power
         ("part_domain", "i8", PARTS), ("active_f", "f8", PARTS), ("idle_f", "f8", PARTS),
         ("constant_w", "f8", PARTS), ("leak_w", "f8", PARTS), ("law", "f8", 6),
-        ("byte_f", "f8", UNITS),
+        ("byte_f", "f8", UNITS), ("kernel_f", "f8", UNITS), ("stalled_f", "f8", UNITS),
+        ("usable_bytes_per_cycle", "f8", UNITS),
         ("shared_part", "i8", DOMAINS), ("memory_part", "i8"), ("fan_part", "i8"),
         ("fan_w", "f8", FANS), ("energy_per_byte_j", "f8"), ("drawn_per_w", "f8"),
         # heat, by fan level
@@ -181,8 +182,11 @@ def _parts(r: Any, board: "Board", names: Lowered) -> None:
     r["shared_part"][:] = -1
     for u, unit in enumerate(board.unit_list):
         _part(r, u, names.domains.index(unit.domain), power.units[unit.group])
-        moved = power.units[unit.group].byte_capacitance_f
-        r["byte_f"][u] = moved.value if moved else 0.0
+        part, usable = power.units[unit.group], board.performance.accelerators.get(unit.kind)
+        for key in ("byte", "kernel", "stalled"):
+            stated = getattr(part, f"{key}_capacitance_f")
+            r[f"{key}_f"][u] = stated.value if stated else 0.0
+        r["usable_bytes_per_cycle"][u] = usable.bytes_per_cycle.value if usable else 0.0
     for name, part in power.domains.items():
         d, p = names.domains.index(name), names.parts.index(f"{name}-shared")
         r["shared_part"][d] = p

@@ -70,8 +70,8 @@ def driven(
         fan, part = int(seen.fan[start]), slice(start, end)
         temps_c = stretch(
             lowered.record, fan, ambient_c, dt_s[part], seen.level[part], seen.busy[part],
-            seen.traffic[part], seen.online[part], temps_c, used_j, zones_c[part], rails_w[part],
-            energy_j[part], longest_step_s,
+            seen.loop[part], seen.traffic[part], seen.online[part], temps_c, used_j, zones_c[part],
+            rails_w[part], energy_j[part], longest_step_s,
         )  # fmt: skip
     return zones_c, rails_w, energy_j
 
@@ -80,8 +80,9 @@ def rails_at_temperatures(lowered: "Lowered", seen: Recorded, nodes_c: Array) ->
     """Rails (rows, n_rails) where the temperature of every node is known, nodes_c (rows, n)."""
     rails_w = np.zeros((len(seen.t_s), len(lowered.rails)))
     _held(
-        lowered.record, seen.fan, nodes_c, seen.level, seen.busy, seen.traffic, seen.online, rails_w
-    )
+        lowered.record, seen.fan, nodes_c, seen.level, seen.busy, seen.loop, seen.traffic,
+        seen.online, rails_w,
+    )  # fmt: skip
     return rails_w
 
 
@@ -130,6 +131,7 @@ def starting_temps_c(board: "Board", seen: Recorded, ambient_c: float) -> Array:
         board,
         level=seen.level[0],
         busy=seen.busy[0],
+        loop=seen.loop[0],
         traffic=float(seen.traffic[0]),
         fan=int(seen.fan[0]),
         online=seen.online[0],
@@ -175,6 +177,7 @@ def stretch(
     dt_s: Any,
     level: Any,
     busy: Any,
+    loop: Any,
     traffic: Any,
     online: Any,
     temps_c: Any,
@@ -203,7 +206,9 @@ def stretch(
         for k in range(n):
             modes[i] += b.to_modes[fan, i, k] * temps_c[k]
     for row in range(len(dt_s)):
-        busy_powers(b, level[row], busy[row], traffic[row], fan, online[row], power_w, gain_w)
+        busy_powers(
+            b, level[row], busy[row], loop[row], traffic[row], fan, online[row], power_w, gain_w
+        )
         heat_inputs(n, m, modes, power_w, gain_w, b.law, inflow, see, heat, leak_w, push, change_w)
         steps = max(1, int(np.ceil(dt_s[row] / longest_step_s)))
         exponentials(tau_s, dt_s[row] / steps, decay, phi1, phi2)
@@ -237,6 +242,7 @@ def _held(
     nodes_c: Any,
     level: Any,
     busy: Any,
+    loop: Any,
     traffic: Any,
     online: Any,
     rails_w: Any,
@@ -247,6 +253,6 @@ def _held(
     for row in range(len(fan)):
         at = slice(row, row + 1)
         stretch(
-            board, fan[row], 0.0, dt_s, level[at], busy[at], traffic[at], online[at],
+            board, fan[row], 0.0, dt_s, level[at], busy[at], loop[at], traffic[at], online[at],
             nodes_c[row], used_j, zones_c, rails_w[at], energy_j, LONGEST_STEP_S,
         )  # fmt: skip

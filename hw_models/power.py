@@ -24,6 +24,12 @@ def byte_w(byte_f: float, busy: float, traffic: float, volt_v: float) -> float:
 
 
 @inline
+def kernels_f(kernel_f: float, stalled_f: float, share: float) -> float:
+    """Capacitance of kernels that run one by one while they use a share of the bandwidth."""
+    return kernel_f + (stalled_f - kernel_f) * min(share, 1.0)
+
+
+@inline
 def leakage_shape(
     temp_c: float, ref_c: float, c1: float, c2: float, c3: float, low_c: float, high_c: float
 ) -> float:
@@ -93,24 +99,38 @@ def busy_powers(
     b: Any,
     level: Any,
     busy: Any,
+    loop: Any,
     traffic: float,
     fan: int,
     online: Any,
     power_w: Any,
     gain_w: Any,
 ) -> None:
-    """`part_powers` where all that is known of a unit's activity is how busy it is."""
+    """`part_powers` where all that is known of a unit's activity is how busy it is.
+
+    loop (units,) is 1 for a unit that runs one loop, 0 for one that runs kernels one by one.
+    """
     activity = np.zeros(b.parts)
     for u in range(b.units):
         activity[u] = busy[u]
     part_powers(b, level, busy, activity, traffic, fan, online, power_w, gain_w)
+    for u in range(b.units):
+        if loop[u] < 1.0 and online[u] != 0:
+            d, memory = b.unit_domain[u], b.memory_domain
+            usable = b.usable_bytes_per_cycle[u] * b.freq_hz[memory, level[memory]]
+            active_f = kernels_f(b.kernel_f[u], b.stalled_f[u], traffic / usable)
+            volt_v, hz = b.volt_v[d, level[d]], b.freq_hz[d, level[d]]
+            alone_w = switching_w(active_f, b.idle_f[u], busy[u], volt_v, hz)
+            power_w[u] = loop[u] * power_w[u] + (1.0 - loop[u]) * alone_w
 
 
 @jit
-def _on_record(board: Any, level: Any, busy: Any, traffic: float, fan: int, online: Any) -> Any:
+def _on_record(
+    board: Any, level: Any, busy: Any, loop: Any, traffic: float, fan: int, online: Any
+) -> Any:
     """`busy_powers` of a record (1,), as rows (2, m): switching power, leakage gain."""
     found_w = np.zeros((2, board[0].parts))
-    busy_powers(board[0], level, busy, traffic, fan, online, found_w[0], found_w[1])
+    busy_powers(board[0], level, busy, loop, traffic, fan, online, found_w[0], found_w[1])
     return found_w
 
 
@@ -119,17 +139,20 @@ def powers_w(
     *,
     level: NDArray[np.int64],
     busy: NDArray[np.float64],
+    loop: NDArray[np.float64] | None = None,
     traffic: float = 0.0,
     fan: int = 0,
     online: NDArray[np.int64] | None = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Switching power and leakage gain of every part, (n_parts,) each, in board order.
 
-    level (n_domains,) operating points, busy (n_units,) shares, traffic in bytes/s, fan a level,
-    online (n_units,) 0 where a unit is off. A part's leakage is its gain times `leakage_shape`.
+    level (n_domains,) operating points, busy (n_units,) shares, loop (n_units,) 0 where a unit runs
+    kernels one by one, traffic in bytes/s, fan a level, online (n_units,) 0 where a unit is off. A
+    part's leakage is its gain times `leakage_shape`.
     """
     on = np.ones(len(busy), dtype=np.int64) if online is None else online
-    power_w, gain_w = _on_record(board.lower().record, level, busy, float(traffic), fan, on)
+    one = np.ones(len(busy)) if loop is None else loop
+    power_w, gain_w = _on_record(board.lower().record, level, busy, one, float(traffic), fan, on)
     return power_w, gain_w
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from hw_models.limits import fan_course
 from hw_models.log_clocks import operating_points
 from hw_models.log_names import ALL_CORES, columns_of, core_columns_of, share
+from hw_models.log_work import looping
 from hw_models.trace import Trace, require_finite
 
 if TYPE_CHECKING:
@@ -29,14 +30,16 @@ _MEMORY_LOAD: Final = "memory_busy"
 class Recorded:
     """One session of a log on one board; rows are readings, columns in board order.
 
-    level (rows, n_domains) operating points, busy (rows, n_units) shares, online (rows, n_units) 0
-    where a unit is off, traffic (rows,) bytes per second, fan (rows,) levels; zones_c and rails_w
-    what was measured, (rows,) each, NaN where a reading is missing.
+    level (rows, n_domains) operating points, busy (rows, n_units) shares, loop (rows, n_units) 1
+    where a unit runs one loop and 0 where kernels one by one, online (rows, n_units) 0 where a unit
+    is off, traffic (rows,) bytes per second, fan (rows,) levels; zones_c and rails_w what was
+    measured, (rows,) each, NaN where a reading is missing.
     """
 
     t_s: Array
     level: Whole
     busy: Array
+    loop: Array
     online: Whole
     traffic: Array
     fan: Whole
@@ -68,6 +71,7 @@ def recorded(board: "Board", trace: Trace, *, mode: str | None = None) -> Record
         t_s=trace.columns["t_s"],
         level=level,
         busy=busy,
+        loop=looping(board, trace, busy, notes),
         online=_online(board, trace, stopped, busy, mode),
         traffic=_traffic(board, trace, level, busy, notes),
         fan=_fan(board, trace, zones_c, notes),

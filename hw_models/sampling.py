@@ -2,7 +2,8 @@
 
 The law is a normal distribution around the file's numbers, truncated to the physical bounds of
 each. With a certificate its covariance is that of the fit, and numbers that were not fitted stay:
-the covariance holds given them. Without one every number of clocks (voltages), power, heat (not
+the covariance holds given them. Without one, and beside one of grade C (from documents), every
+number of clocks (voltages), power, heat (not
 the room's temperature), speed and sensor offsets varies by its own std; the entries of a list
 that a clock or a fan steps through move together, since a higher clock that needs less voltage is
 no board. Where such a list ascends in the file, it ascends in the draw.
@@ -58,6 +59,7 @@ class Posterior:
     high: Array
     rows: tuple[NDArray[np.int64], ...]
     ascending: tuple[NDArray[np.int64], ...]
+    beside: "Posterior | None" = None
 
     def draw(self, rng: np.random.Generator) -> dict[str, float]:
         """One draw of all numbers by path.
@@ -70,7 +72,8 @@ class Posterior:
             values = self._gibbs(rng)
         for entries in self.ascending:
             values[entries] = np.maximum.accumulate(values[entries])
-        return dict(zip(self.paths, values.tolist(), strict=True))
+        found = dict(zip(self.paths, values.tolist(), strict=True))
+        return found if self.beside is None else found | self.beside.draw(rng)
 
     @cached_property
     def _spans(self) -> list[tuple[float, float]]:
@@ -108,15 +111,19 @@ class Posterior:
         return values
 
 
-def posterior(board: "Board", certificate: "Certificate | None") -> Posterior:
-    """What is known about a board's numbers, ready to be drawn from."""
+def posterior(
+    board: "Board", certificate: "Certificate | None", without: Sequence[str] = ()
+) -> Posterior:
+    """What is known about a board's numbers, some left out, ready to be drawn from."""
+    beside = None
     if certificate is None:
-        paths, factor = _independent(board)
+        paths, factor = _independent(board, without)
         bounds = [_bounds(board, path) for path in paths]
     else:
         paths = tuple(p.path for p in certificate.parameters)
         factor = _root(np.array(certificate.covariance))
         bounds = [_within(_bounds(board, p.path), p.low, p.high) for p in certificate.parameters]
+        beside = posterior(board, None, paths) if certificate.grade == "C" else None
     center = np.array([value_at(board, path) for path in paths])
     low, high = np.array(bounds).reshape(-1, 2).T
     return Posterior(
@@ -128,6 +135,7 @@ def posterior(board: "Board", certificate: "Certificate | None") -> Posterior:
         high=np.maximum(high, center),
         rows=tuple(np.flatnonzero(column) for column in factor.T),
         ascending=tuple(_ascending(board, paths)),
+        beside=beside,
     )
 
 
@@ -140,9 +148,9 @@ def _truncated(u: float, low: float, high: float) -> float:
     return min(max(_NORMAL.inv_cdf(share), low), high)
 
 
-def _independent(board: "Board") -> tuple[tuple[str, ...], Array]:
+def _independent(board: "Board", without: Sequence[str]) -> tuple[tuple[str, ...], Array]:
     """Paths and one column for every number that varies alone, or list that varies as one."""
-    groups = list(_groups(board))
+    groups = [group for group in _groups(board) if not {*group} & {*without}]
     paths = tuple(path for group in groups for path in group)
     factor = np.zeros((len(paths), len(groups)))
     row = 0

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from hw_models.board import Board, load_board
 from hw_models.fit.places import OFFSETS, POWER, THERMAL, board_places, usual
 from hw_models.fit.runs import Run, check_run
+from hw_models.log_work import LOOPS, WORK
 from hw_models.openloop import driven
 from hw_models.parameters import replaced, std_at, value_at
 from hw_models.recorded import Recorded
@@ -87,6 +88,7 @@ def excitation(board: Board, seconds: int, rng: np.random.Generator) -> Recorded
         t_s=np.arange(float(seconds)),
         level=level,
         busy=busy,
+        loop=np.ones((seconds, units)),
         online=np.ones((seconds, units), dtype=np.int64),
         traffic=_traffic(board, level, share),
         fan=_fan(board, seconds, rng),
@@ -135,7 +137,7 @@ def recording(board: Board, inputs: Recorded, ambient_c: float, rng: np.random.G
     columns |= _memory_busy(board, inputs)
     if board.limits.fan:
         columns["fan"] = inputs.fan.astype(np.float64)
-    return Trace(columns, {"board": board.name})
+    return Trace(columns, {"board": board.name, WORK: LOOPS})
 
 
 def _memory_busy(board: Board, inputs: Recorded) -> dict[str, Array]:

@@ -28,6 +28,8 @@ POWER: Final = (
     "power.units.gpu.active_capacitance_f",
     "power.units.gpu.leakage_w",
     "power.units.gpu.byte_capacitance_f",
+    "power.units.gpu.kernel_capacitance_f",
+    "power.units.gpu.stalled_capacitance_f",
     "power.domains.a57.active_capacitance_f",
     "power.domains.emc.active_capacitance_f",
     "power.domains.emc.idle_capacitance_f",

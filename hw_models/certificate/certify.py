@@ -44,6 +44,7 @@ def certify(
     days: Mapping[str, str] | None = None,
     same_run: bool = False,
     tables: Mapping[Split, Mapping[str, Errors]] | None = None,
+    documents_only: str = "",
     notes: Sequence[str] = (),
     seed: int = 0,
 ) -> Certificate:
@@ -51,7 +52,8 @@ def certify(
 
     board has the fitted numbers (`FitResult.board`); data gives the SHA-256 by file name; days the
     day of a run by its name; same_run says that held-out runs are blocks of the fitted ones;
-    tables errors of latency grids and step tables by split and signal. Of several results the
+    tables errors of latency grids and step tables by split and signal; documents_only is the
+    reason for grade C where nothing of the board itself was measured. Of several results the
     parameters are taken as independent. ValueError where a board parameter appears twice.
     """
     found = (results,) if not isinstance(results, Sequence) else tuple(results)
@@ -78,7 +80,9 @@ def certify(
         update=_figures(board, bare, seen, unseen, tables)
         | {"envelope": _envelope(board, (*seen, *unseen))}
     )
-    return whole.model_copy(update=graded(board, whole, same_run=same_run)).named()
+    grade = {"grade": "C", "reason": documents_only}
+    update = grade if documents_only else graded(board, whole, same_run=same_run)
+    return whole.model_copy(update=update).named()
 
 
 def _figures(

@@ -40,7 +40,7 @@ _CURES: Final = {
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Place:
+class Place:
     """A cluster of a board: its group and domain, and what its heat does.
 
     rise_k_per_w (n_members,) is the mean rise of n busy cores per watt of the cluster, for n = 1
@@ -77,7 +77,7 @@ def fit_cluster_power(
     """
     solutions = {}
     for core, group in groups.items():
-        solutions[core] = _solution(table.of(core), core, _place(board, group), seed)
+        solutions[core] = _solution(table.of(core), core, place_of(board, group), seed)
     return judged(solutions, seed=seed, cures=_CURES)
 
 
@@ -86,7 +86,7 @@ def predict_cluster_power(
     freq_hz: Array, opp_v: Array, n_cpus: Array,
 ) -> Predicted:  # fmt: skip
     """Watts of a cluster at other clocks or core counts, (n,), with their uncertainty."""
-    place = _place(board, group)
+    place = place_of(board, group)
     paths = [*place.paths, _scale(core)]
     values = np.array([result[p].value for p in paths])
     columns = np.broadcast_arrays(freq_hz, opp_v, n_cpus)
@@ -101,7 +101,7 @@ def _scale(core: str) -> str:
     return f"runs.{core}.resistance_scale"
 
 
-def _solution(table: ClusterPowerTable, core: str, place: _Place, seed: int) -> Solution:
+def _solution(table: ClusterPowerTable, core: str, place: Place, seed: int) -> Solution:
     per_cycle_f = float(np.median(table.power_w / (table.n_cpus * table.opp_v**2 * table.freq_hz)))
     lowest = int(np.argmin(table.power_w))
     at_one_volt_w = table.power_w[lowest] / table.opp_v[lowest] ** place.volt_exponent
@@ -118,7 +118,7 @@ def _solution(table: ClusterPowerTable, core: str, place: _Place, seed: int) -> 
     return solve(evaluate, table.power_w, unknowns, seed=seed, noise=NOISE)
 
 
-def _evaluate(place: _Place, freq_hz: Array, opp_v: Array, n_cpus: Array) -> Evaluate:
+def _evaluate(place: Place, freq_hz: Array, opp_v: Array, n_cpus: Array) -> Evaluate:
     cores = np.stack([n_cpus, np.ones_like(n_cpus)], axis=1)
     switching = cores * (opp_v**2 * freq_hz)[:, None]
     leaking = cores * (opp_v**place.volt_exponent)[:, None]
@@ -138,7 +138,8 @@ def _evaluate(place: _Place, freq_hz: Array, opp_v: Array, n_cpus: Array) -> Eva
     return evaluate
 
 
-def _place(board: "Board", group: str) -> _Place:
+def place_of(board: "Board", group: str) -> Place:
+    """The cluster of a unit group; KeyError for an unknown one, ValueError without shared part."""
     if group not in board.units:
         raise KeyError(unknown(f"unit group of {board.name}", group, board.units))
     members, domain = board.units[group], board.units[group].domain
@@ -151,7 +152,7 @@ def _place(board: "Board", group: str) -> _Place:
     r = network.resistance_k_per_w[np.ix_(at, at)]
     rise = [float(r[:n, :n].mean()) for n in range(1, len(at) + 1)]
     law = board.power.leakage
-    return _Place(
+    return Place(
         group=group,
         domain=domain,
         rise_k_per_w=np.array(rise),

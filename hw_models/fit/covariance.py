@@ -42,13 +42,14 @@ def spread(blocks: Sequence[Block], p: int) -> Spread:
     information, meat = np.zeros((p, p)), np.zeros((p, p))
     n, effective = 0, 0.0
     for kind in _kinds([_weighed(block) for block in blocks]):
-        basis, lags = _components(kind)
+        rounded = _rounded(kind, p)
+        meat += rounded.meat
+        basis, lags = _components(kind, rounded)
         for block in kind:
             at = np.ix_(block.columns, block.columns)
             is_full = np.abs(block.residuals) < HUBER * np.sqrt(block.worth)
             slopes = (block.slopes * is_full[:, :, None]).reshape(-1, len(block.columns))
             information[at] += slopes.T @ slopes
-            meat[at] += _bias(block)[1]
             turned = np.einsum("nsk,sc->cnk", block.slopes, basis)
             for c in range(basis.shape[1]):
                 meat[at] += _between(turned[c], lags[c])
@@ -71,6 +72,7 @@ def _weighed(block: Block) -> Block:
     root = np.sqrt(block.worth)
     return replace(
         block,
+        weight=block.weight * root,
         residuals=np.clip(block.residuals, -HUBER, HUBER) * root,
         slopes=block.slopes * root[:, None],
     )
@@ -90,32 +92,64 @@ def _symmetric(matrix: Array) -> Array:
     return np.asarray(0.5 * (matrix + matrix.T))
 
 
-def _bias(block: Block) -> tuple[Array, Array]:
-    """What rounding leaves behind: residuals (n, s) it explains, and its share of M (k, k).
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rounded:
+    """What rounding leaves behind: residuals it explains, (n, s) by block, and its share of M."""
+
+    explained: list[Array]
+    meat: Array
+
+
+def _rounded(kind: Sequence[Block], p: int) -> _Rounded:
+    """Errors of rounding in blocks of the same signals, of all runs.
 
     A value that stays between the same two steps of its sensor is rounded the same way each time
-    it comes back. Readings fall into cells of half a step of the predicted value; the variance
-    between cells is what their means show beyond the noise within them, and each mean counts by
-    how sure it is.
+    it comes back, in whatever run. Readings fall into cells of half a step of the predicted value;
+    the variance between cells is what their means show beyond the noise within them, and each mean
+    counts by how sure it is. A fit hides what it can follow: a constant signal is fitted without
+    residual, and its true value may still be anywhere within the step. So each number that moves a
+    signal takes one cell's variance from what is expected of its sensor instead of what is seen.
     """
-    bias = np.zeros_like(block.residuals)
-    meat = np.zeros((len(block.columns), len(block.columns)))
-    for s, step in enumerate(block.signals.step):
-        known = ~np.isnan(block.signals.measured[:, s])
-        if step <= 0 or not known.any():
+    explained, meat = [np.zeros_like(block.residuals) for block in kind], np.zeros((p, p))
+    for s, step in enumerate(kind[0].signals.step):
+        known = [~np.isnan(block.signals.measured[:, s]) for block in kind]
+        ends = np.cumsum([int(rows.sum()) for rows in known])
+        if step <= 0 or not ends[-1]:
             continue
-        places = np.round(2.0 * block.said[known, s] / step)
+        said = np.concatenate([b.said[rows, s] for b, rows in zip(kind, known, strict=True)])
+        r = np.concatenate([b.residuals[rows, s] for b, rows in zip(kind, known, strict=True)])
+        places = np.round(2.0 * said / step)
         _, cell, counts = np.unique(places, return_inverse=True, return_counts=True)
-        r = block.residuals[known, s]
         mean = np.bincount(cell, r) / counts
         noise = float(((r - mean[cell]) ** 2).sum()) / max(len(r) - len(counts), 1)
-        variance = max(float(np.mean(mean**2 - noise / counts)), 0.0)
-        sure = variance / np.maximum(variance + noise / counts, 1e-300)
-        bias[known, s] = (sure * mean)[cell]
-        sums = np.zeros((len(counts), len(block.columns)))
-        np.add.at(sums, cell, block.slopes[known, s])
+        seen = max(float(np.mean(mean**2 - noise / counts)), 0.0)
+        sure = seen / np.maximum(seen + noise / counts, 1e-300)
+        sums = np.zeros((len(counts), p))
+        for i, (block, at) in enumerate(zip(kind, np.split(cell, ends[:-1]), strict=True)):
+            explained[i][known[i], s] = (sure * mean)[at]
+            moved = np.zeros((len(counts), len(block.columns)))
+            np.add.at(moved, at, block.slopes[known[i], s])
+            sums[:, block.columns] += moved
+        hidden = min(int(np.any(sums != 0.0, axis=0).sum()), len(counts)) / len(counts)
+        variance = max(seen, (1.0 - hidden) * seen + hidden * _expected(kind, s))
         meat += variance * sums.T @ sums
-    return bias, meat
+    return _Rounded(explained=explained, meat=meat)
+
+
+def _expected(kind: Sequence[Block], s: int) -> float:
+    """The variance that rounding leaves in the mean of a value that stays where it is.
+
+    That of a uniform error of one step where the sensor's own noise is small; noise of half a step
+    or more averages it away: (step / pi)^2 / 2 sum_k exp(-(2 pi k noise / step)^2) / k^2.
+    """
+    signals, step = kind[0].signals, float(kind[0].signals.step[s])
+    said = np.concatenate([np.abs(block.said[:, s]) for block in kind])
+    weight = np.concatenate([block.weight[block.weight[:, s] > 0, s] for block in kind])
+    noise2 = (signals.share[s] * np.median(said)) ** 2 + signals.floor[s] ** 2 - step**2 / 12.0
+    k = np.arange(1, 50)
+    decay = np.exp(-((2.0 * np.pi * k / step) ** 2) * max(float(noise2), 0.0)) / k**2
+    return 0.5 * (step / np.pi) ** 2 * float(np.mean(weight**2)) * float(decay.sum())
 
 
 def _kinds(blocks: Sequence[Block]) -> list[list[Block]]:
@@ -126,9 +160,9 @@ def _kinds(blocks: Sequence[Block]) -> list[list[Block]]:
     return list(found.values())
 
 
-def _components(blocks: Sequence[Block]) -> tuple[Array, list[Array]]:
+def _components(blocks: Sequence[Block], rounded: _Rounded) -> tuple[Array, list[Array]]:
     """Principal components (s, c) of the residuals over the signals, and each one's lags."""
-    series = [block.residuals - _bias(block)[0] for block in blocks]
+    series = [b.residuals - told for b, told in zip(blocks, rounded.explained, strict=True)]
     joined = np.concatenate(series)
     known = np.concatenate([~np.isnan(block.signals.measured) for block in blocks])
     pairs = np.maximum(known.T.astype(np.float64) @ known, 1.0)

@@ -116,18 +116,20 @@ def _flickering(seen: Recorded) -> NDArray[np.bool_]:
 
 
 def _steady(board: "Board", seen: Recorded, blocks: Whole) -> Recorded:
-    """Loads and traffic as means over a block, apart for each clock that ran in it."""
+    """Loads and traffic as means over a block, apart for each clock and kind of work in it."""
     domains = list(board.clocks)
     busy = seen.busy.copy()
     for u, unit in enumerate(board.unit_list):
-        busy[:, u] = _means(busy[:, u], blocks, seen.level[:, domains.index(unit.domain)])
+        level = seen.level[:, domains.index(unit.domain)]
+        busy[:, u] = _means(busy[:, u], blocks, level, seen.loop[:, u])
     memory = board.power.memory
     level = seen.level[:, domains.index(memory.domain)] if memory else np.zeros_like(blocks)
-    return replace(seen, busy=busy, traffic=_means(seen.traffic, blocks, level))
+    traffic = _means(seen.traffic, blocks, level, seen.loop.min(axis=1))
+    return replace(seen, busy=busy, traffic=traffic)
 
 
-def _means(values: Array, blocks: Whole, level: Whole) -> Array:
-    _, group = np.unique(np.stack([blocks, level]), axis=1, return_inverse=True)
+def _means(values: Array, blocks: Whole, level: Whole, loop: Array) -> Array:
+    _, group = np.unique(np.stack([blocks, level, loop]), axis=1, return_inverse=True)
     group = group.ravel()
     return np.asarray((np.bincount(group, values) / np.bincount(group))[group])
 

@@ -40,13 +40,15 @@ class Block:
     """Signals of one run at a point: residuals (n, s) in standard errors and their slopes.
 
     columns (k,) are the parameters that move them, slopes (n, s, k) by how much per unit of z; a
-    missing reading has residual and slopes 0. said (n, s) is what was predicted, in its own unit.
-    worth (s,) is how many independent readings one of each signal is worth.
+    missing reading has residual and slopes 0. said (n, s) is what was predicted, in its own unit,
+    weight (n, s) one over its standard error. worth (s,) is how many independent readings one of
+    each signal is worth.
     """
 
     run: int
     signals: Signals
     said: Array
+    weight: Array
     residuals: Array
     columns: Whole
     slopes: Array
@@ -191,6 +193,7 @@ class TraceProblem:
                     run=run,
                     signals=signals,
                     said=said[g],
+                    weight=weight,
                     residuals=np.where(weight > 0, said[g] - signals.measured, 0.0) * weight,
                     columns=columns,
                     slopes=slopes[g] * weight[:, :, None],

@@ -141,6 +141,7 @@ def inputs(board: "Board", segments: Sequence[Segment], period_s: float) -> Reco
         t_s=np.arange(float(sum(rows))) * period_s,
         level=np.repeat(np.array(level, dtype=np.int64), rows, axis=0),
         busy=np.repeat([[s.busy.get(u, 0.0) for u in units] for s in segments], rows, axis=0),
+        loop=np.ones((sum(rows), len(units))),
         online=np.ones((sum(rows), len(units)), dtype=np.int64),
         traffic=np.repeat(np.array(traffic, dtype=np.float64), rows),
         fan=np.repeat(np.array([s.fan or 0 for s in segments], dtype=np.int64), rows),

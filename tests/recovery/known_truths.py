@@ -83,6 +83,7 @@ def inputs(nominal: Board, rows: int, rng: np.random.Generator) -> Recorded:
         t_s=np.arange(float(rows)),
         level=level,
         busy=busy,
+        loop=np.ones(busy.shape),
         online=np.ones((rows, busy.shape[1]), dtype=np.int64),
         traffic=traffic,
         fan=np.asarray((np.arange(rows) > rows // 2).astype(np.int64)),
