@@ -161,12 +161,7 @@ def cell(figure: Mapping[str, float | None]) -> str:
 
 
 def _report(study: Any, folder: Any, result: dict[str, Any], units: dict[str, str]) -> None:
-    """The page of the run, where the extra that draws it is installed."""
-    from importlib.util import find_spec
-
-    if find_spec("plotly") is None:
-        note("no page written: pip install 'edgetwin[report]' adds it")
-        return
+    """The page of the run."""
     from edgetwin.report.run_page import write_run_page
 
     write_run_page(study, folder, result, units, command())
