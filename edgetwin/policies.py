@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 
 from edgetwin.backend import Policy
+from edgetwin.policy_files import is_place, policy_at
+from edgetwin.tasks import TASKS
 from hw_models.board import Board, Knobs
 from hw_models.board_schema import Governor
 from hw_models.naming import unknown
@@ -22,12 +24,16 @@ ENTRY_POINTS = "edgetwin.policies"
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyEntry:
-    """A named policy: how it is made, what it does in a line, the tasks it is meant for."""
+    """A named policy: how it is made, what it does in a line, the tasks it is meant for.
+
+    sha256 is that of its source where it is a file of the user's: results belong to that source.
+    """
 
     name: str
     make: Callable[[], Policy]
     title: str
     tasks: tuple[str, ...] = ("thermal", "training")
+    sha256: str | None = None
 
 
 @final
@@ -108,7 +114,15 @@ def policy_entries() -> Mapping[str, PolicyEntry]:
 
 
 def find_policy(name: str) -> PolicyEntry:
-    """The policy of that name; KeyError with the nearest name otherwise."""
+    """The policy of that name, or at a place like `policy.py:make`.
+
+    KeyError with the nearest name otherwise; for places see `edgetwin.policy_files.policy_at`.
+    """
+    if is_place(name):
+        at = policy_at(name)
+        return PolicyEntry(
+            name=at.name, make=at.make, title=at.title, tasks=tuple(TASKS), sha256=at.sha256
+        )
     entries = policy_entries()
     if name not in entries:
         raise KeyError(unknown("policy", name, list(entries)))

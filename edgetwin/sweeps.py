@@ -83,7 +83,8 @@ class Study:
             f"board {board.name}": hashlib.sha256(board.model_dump_json().encode()).hexdigest()
             for board in self.boards
         }
-        return RunFolder.create(path, command, {**more, **self.facts()}, boards)
+        sources = {f"policy {p.name}": p.sha256 for p in self.policies if p.sha256}
+        return RunFolder.create(path, command, {**more, **self.facts()}, boards | sources)
 
 
 @final

@@ -87,6 +87,7 @@ def _keep(
 ) -> None:
     """The run folder: figures, predicted traces and the page."""
     from hashlib import sha256
+
     from edgetwin.report.replay_page import write_replay_page
     from edgetwin.runs import RunFolder
     from edgetwin.storage import file_sha256

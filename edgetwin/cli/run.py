@@ -17,7 +17,7 @@ def run(
     board: Annotated[str | None, typer.Option(help="Board name or board.toml.")] = None,
     scenario: Annotated[str | None, typer.Option(help="Scenario name or file.")] = None,
     policies: Annotated[
-        str | None, typer.Option(help="Names with commas between; `help` lists them.")
+        str | None, typer.Option(help="Names or file.py:make, commas between; `help` lists.")
     ] = None,
     seeds: Annotated[int, typer.Option(help="How many seeds, counted from --seed.")] = 1,
     seed: Annotated[int, typer.Option(help="The first seed.")] = 0,
@@ -121,15 +121,12 @@ def names_of(option: str, given: str | None, default: tuple[str, ...]) -> tuple[
 def _check_names(task: Any, policies: tuple[str, ...], backend: str) -> None:
     """KeyError for a policy or backend that does not exist, ValueError for one that cannot run."""
     from edgetwin.factory import KINDS
-    from edgetwin.policies import policy_entries
+    from edgetwin.policies import find_policy, policy_entries
     from hw_models.naming import unknown
 
-    entries = policy_entries()
     for name in policies:
-        if name not in entries:
-            raise KeyError(unknown("policy", name, list(entries)))
-        if task.name not in entries[name].tasks:
-            fitting = ", ".join(e.name for e in entries.values() if task.name in e.tasks)
+        if task.name not in find_policy(name).tasks:
+            fitting = ", ".join(e.name for e in policy_entries().values() if task.name in e.tasks)
             raise ValueError(f"policy {name} cannot do task {task.name}; these can: {fitting}.")
     if backend not in KINDS:
         raise KeyError(unknown("backend", backend, list(KINDS)))

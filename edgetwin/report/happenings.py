@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final, final
 
 import numpy as np
@@ -139,7 +140,7 @@ def _of_job(trace: Trace, job: str) -> Iterator[Event]:
     if last + 1 < len(t_s):
         yield Event(t_s=float(t_s[last + 1]), what="end", detail=job)
     known = [one for one in _stretches(unit[first : last + 1]) if one[0] is not None]
-    for (old, _, _), (new, at, _) in zip(known, known[1:], strict=False):
+    for (old, _, _), (new, at, _) in pairwise(known):
         yield Event(t_s=float(t_s[first + at]), what="migration", detail=f"{job}: {old} to {new}")
 
 

@@ -49,9 +49,7 @@ def kpi_table(
     return Table(title=title, columns=columns, rows=rows, caption=caption)
 
 
-def kpi_bars(
-    by_name: Mapping[str, Mapping[str, Any]], units: Mapping[str, str]
-) -> list[Section]:
+def kpi_bars(by_name: Mapping[str, Mapping[str, Any]], units: Mapping[str, str]) -> list[Section]:
     """A few key figures as bars with their intervals, where there is something to compare."""
     if len(by_name) < 2:
         return []
