@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from edgetwin.scenario import Scenario
     from edgetwin.simulator import Simulator
 
+MakeReport = Callable[..., "PolicyReport"]
+"""What the fixture `policy_report` is."""
+
 OPTIONS: Final = {
     "board": "board of the fixtures: a name or a board.toml",
     "scenario": "scenario of the fixtures: a name or a file",
@@ -80,7 +83,7 @@ def twin(request: pytest.FixtureRequest, scenario: "Scenario") -> "Iterator[Simu
 
 
 @pytest.fixture
-def policy_report(request: pytest.FixtureRequest) -> "Callable[..., PolicyReport]":
+def policy_report(request: pytest.FixtureRequest) -> MakeReport:
     """Call it with a policy (name, `file.py:make`, object, function); it runs every seed.
 
     Keywords override the mark: board, scenario, seeds, duration_s. A relative file lies beside

@@ -7,7 +7,7 @@ import edgetwin
 SCENARIO = Path(__file__).with_name("mine.toml")
 
 
-def test_it_runs_and_is_the_same_with_the_same_seed():
+def test_it_runs_and_is_the_same_with_the_same_seed() -> None:
     policy = edgetwin.make_policy("ondemand")
     runs = []
     for _ in range(2):
