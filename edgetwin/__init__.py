@@ -19,10 +19,12 @@ if TYPE_CHECKING:
         RunResult,
         run,
     )
-    from edgetwin.factory import make_backend
+    from edgetwin.factory import make_backend, register_backend
+    from edgetwin.governors import register_governor
     from edgetwin.policies import PolicyEntry, make_policy, register_policy
     from edgetwin.scenario import Scenario, load_scenario, scenario_names
     from edgetwin.sweeps import sweep
+    from edgetwin.tasks import Task, register_task
 
 __version__ = "0.1.0"
 __all__ = [
@@ -34,11 +36,15 @@ __all__ = [
     "PolicyEntry",
     "RunResult",
     "Scenario",
+    "Task",
     "load_scenario",
     "make_backend",
     "make_policy",
+    "register_backend",
     "register_envs",
+    "register_governor",
     "register_policy",
+    "register_task",
     "run",
     "scenario_names",
     "sweep",
@@ -54,10 +60,12 @@ _HOMES = {
         "RunResult",
         "run",
     ),
-    "edgetwin.factory": ("make_backend",),
+    "edgetwin.factory": ("make_backend", "register_backend"),
+    "edgetwin.governors": ("register_governor",),
     "edgetwin.policies": ("PolicyEntry", "make_policy", "register_policy"),
     "edgetwin.scenario": ("Scenario", "load_scenario", "scenario_names"),
     "edgetwin.sweeps": ("sweep",),
+    "edgetwin.tasks": ("Task", "register_task"),
 }
 
 

@@ -1,14 +1,30 @@
 """The only constructor of backends: the same call for a simulated and a recorded board."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from edgetwin.backend import Backend
 from edgetwin.scenario import Scenario, load_scenario
 from hw_models.board import Board, load_board
 from hw_models.naming import unknown
+from hw_models.plugins import Registry
 from hw_models.trace import Trace, read_trace
 
 KINDS = ("sim", "replay")
+BACKENDS: Registry[Callable[..., Backend]] = Registry("edgetwin.backends", "backend")
+"""Backends of third parties: called with board=, scenario= and seed=, and trace= if given."""
+
+
+def register_backend(kind: str, make: Callable[..., Backend]) -> None:
+    """Add a kind of backend; ValueError where the name is taken."""
+    if kind in KINDS:
+        raise ValueError(f"a backend named {kind!r} exists; choose another name.")
+    BACKENDS.add(kind, make)
+
+
+def backend_kinds() -> tuple[str, ...]:
+    """Kinds of backends: those of edgetwin, then those that others have added."""
+    return (*KINDS, *BACKENDS.names())
 
 
 def make_backend(
@@ -20,7 +36,7 @@ def make_backend(
     trace: str | Path | Trace | None = None,
     coast: bool = True,
 ) -> Backend:
-    """A backend of a kind: "sim" (the twin) or "replay" (a recorded trace).
+    """A backend of a kind: "sim" (the twin), "replay" (a recorded trace), or an added one.
 
     board, scenario and trace are names, paths or objects. KeyError for an unknown kind or name,
     ValueError when what the kind needs is missing or does not fit.
@@ -39,4 +55,9 @@ def make_backend(
         if trace is None:
             raise ValueError("backend 'replay' needs a trace; give a file or a Trace.")
         return Replay(made, trace if isinstance(trace, Trace) else read_trace(trace))
-    raise KeyError(unknown("backend", kind, list(KINDS)))
+    added = BACKENDS.find(kind)
+    if added is not None:
+        plan = None if scenario is None else load_scenario(scenario)
+        given = {} if trace is None else {"trace": trace}
+        return added(board=made, scenario=plan, seed=seed, **given)
+    raise KeyError(unknown("backend", kind, backend_kinds()))

@@ -2,32 +2,39 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import entry_points
+from functools import partial
+from inspect import getdoc
 from typing import TYPE_CHECKING, final
 
 import numpy as np
 
 from edgetwin.backend import Policy
+from edgetwin.governors import GOVERNORS, RulePolicy
+from edgetwin.policy_files import is_place, policy_at
+from edgetwin.tasks import task_names
 from hw_models.board import Board, Knobs
 from hw_models.board_schema import Governor
 from hw_models.naming import unknown
+from hw_models.plugins import Registry
 from hw_models.trace import Reading
 
 if TYPE_CHECKING:
     from edgetwin.simulator import Simulator
 
-ENTRY_POINTS = "edgetwin.policies"
-
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyEntry:
-    """A named policy: how it is made, what it does in a line, the tasks it is meant for."""
+    """A named policy: how it is made, what it does in a line, the tasks it is meant for.
+
+    sha256 is that of its source where it is a file of the user's: results belong to that source.
+    """
 
     name: str
     make: Callable[[], Policy]
     title: str
     tasks: tuple[str, ...] = ("thermal", "training")
+    sha256: str | None = None
 
 
 @final
@@ -89,26 +96,39 @@ _GOVERNORS: Mapping[Governor, str] = {
     "qos-dvfs": "the lowest clock that keeps every application at its target, 50 ms loop",
 }
 
-_table: dict[str, PolicyEntry] = {}
+ADDED: Registry[PolicyEntry] = Registry("edgetwin.policies", "policy")
+"""Policies by name: those of edgetwin, of this process, and of installed packages."""
 
 
 def register_policy(entry: PolicyEntry) -> None:
     """Add a policy to the table; ValueError if the name is taken."""
-    if entry.name in _table:
-        raise ValueError(f"a policy named {entry.name!r} exists; choose another name.")
-    _table[entry.name] = entry
+    ADDED.add(entry.name, entry)
 
 
 def policy_entries() -> Mapping[str, PolicyEntry]:
-    """All policies by name, those of installed packages (group edgetwin.policies) included."""
-    for point in entry_points(group=ENTRY_POINTS):
-        if point.name not in _table:
-            register_policy(point.load())
-    return _table
+    """All policies by name, added governors and those of installed packages included."""
+    found = {name: ADDED.find(name) for name in ADDED.names()}
+    table = {name: entry for name, entry in found.items() if entry is not None}
+    for name in GOVERNORS.names():
+        rule = GOVERNORS.find(name)
+        if rule is not None and name not in table:
+            title = (getdoc(rule) or "a governor of its own").partition("\n")[0].rstrip(".")
+            table[name] = PolicyEntry(
+                name=name, make=partial(RulePolicy, rule), title=title, tasks=task_names()
+            )
+    return table
 
 
 def find_policy(name: str) -> PolicyEntry:
-    """The policy of that name; KeyError with the nearest name otherwise."""
+    """The policy of that name, or at a place like `policy.py:make`.
+
+    KeyError with the nearest name otherwise; for places see `edgetwin.policy_files.policy_at`.
+    """
+    if is_place(name):
+        at = policy_at(name)
+        return PolicyEntry(
+            name=at.name, make=at.make, title=at.title, tasks=task_names(), sha256=at.sha256
+        )
     entries = policy_entries()
     if name not in entries:
         raise KeyError(unknown("policy", name, list(entries)))

@@ -4,7 +4,7 @@ import hashlib
 import pickle
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -20,6 +20,9 @@ from edgetwin.progress import Progress
 from edgetwin.runs import RunFolder
 from edgetwin.scenario import Scenario, load_scenario
 from hw_models.board import Board, load_board
+from hw_models.trace import Reading
+
+Watch = Callable[[PolicyEntry, int], Callable[[Reading], None]]
 
 
 @final
@@ -83,7 +86,8 @@ class Study:
             f"board {board.name}": hashlib.sha256(board.model_dump_json().encode()).hexdigest()
             for board in self.boards
         }
-        return RunFolder.create(path, command, {**more, **self.facts()}, boards)
+        sources = {f"policy {p.name}": p.sha256 for p in self.policies if p.sha256}
+        return RunFolder.create(path, command, {**more, **self.facts()}, boards | sources)
 
 
 @final
@@ -105,17 +109,23 @@ def run_study(
     jobs: int = 1,
     engine: str = "joblib",
     keep_traces: bool = False,
+    watch: Watch | None = None,
 ) -> tuple[Row, ...]:
     """One row per cell, in their order; runs that the folder holds already are not repeated.
 
     `jobs` processes (-1: all) of an engine, "joblib" or "ray", share the work. With keep_traces
-    traces go to the folder by policy and seed, which takes one board and one scenario.
+    traces go to the folder by policy and seed, which takes one board and one scenario. watch is
+    asked before every run for what shall see its readings; then all is done in this process.
     """
     import cloudpickle
 
-    keys = study.cells()
-    work = partial(_cell, cloudpickle.dumps(study), folder if keep_traces else None)
-    with Progress("runs") as progress:
+    keys, kept = study.cells(), folder if keep_traces else None
+    work = partial(_cell, cloudpickle.dumps(study), kept)
+    if watch is not None:
+        if jobs != 1:
+            raise ValueError(f"jobs is {jobs}; who is watched runs in one process.")
+        work = partial(_watched_cell, study, kept, watch)
+    with Progress("runs", quiet_s=2.0 if watch is None else 1e9) as progress:
         kpis = run_cells(folder.cells, keys, work, jobs, progress, engine=engine)
     return tuple(
         Row(board=b, scenario=s, policy=p, seed=n, kpis=figures)
@@ -124,13 +134,18 @@ def run_study(
 
 
 def run_one(
-    study: Study, board: Board, scenario: Scenario, policy: PolicyEntry, seed: int
+    study: Study,
+    board: Board,
+    scenario: Scenario,
+    policy: PolicyEntry,
+    seed: int,
+    watch: Callable[[Reading], None] | None = None,
 ) -> RunResult:
-    """One run of a study."""
+    """One run of a study; watch sees every reading."""
     duration_s = study.duration_s or scenario.duration_s
     backend = make_backend(study.backend, board=board, scenario=scenario, seed=seed)
     try:
-        return run(backend, policy.make(), duration_s=duration_s, seed=seed)
+        return run(backend, policy.make(), duration_s=duration_s, seed=seed, watch=watch)
     finally:
         backend.close()
 
@@ -143,11 +158,17 @@ def _unpacked(study: bytes) -> Study:
 
 
 def _cell(packed: bytes, folder: RunFolder | None, key: Sequence[Any]) -> Kpis:
-    study = _unpacked(packed)
+    return _watched_cell(_unpacked(packed), folder, None, key)
+
+
+def _watched_cell(
+    study: Study, folder: RunFolder | None, watch: Watch | None, key: Sequence[Any]
+) -> Kpis:
     board, scenario, policy, seed = key
+    entry = _named(study.policies, policy)
     result = run_one(
-        study, _named(study.boards, board), _named(study.scenarios, scenario),
-        _named(study.policies, policy), seed,
+        study, _named(study.boards, board), _named(study.scenarios, scenario), entry, seed,
+        None if watch is None else watch(entry, seed),
     )  # fmt: skip
     if folder is not None:
         result.trace.to_parquet(folder.trace_path(policy, seed))

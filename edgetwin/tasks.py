@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import final
 
 from hw_models.naming import unknown
+from hw_models.plugins import Registry
 
 
 @final
@@ -77,8 +78,28 @@ TASKS = {
 }
 
 
+ADDED: Registry[Task] = Registry("edgetwin.tasks", "task")
+"""Tasks of third parties."""
+
+
+def register_task(task: Task) -> None:
+    """Add a task; `edgetwin.register_envs()` then registers its environment.
+
+    ValueError where the name is taken.
+    """
+    if task.name in TASKS:
+        raise ValueError(f"a task named {task.name!r} exists; choose another name.")
+    ADDED.add(task.name, task)
+
+
+def task_names() -> tuple[str, ...]:
+    """Names of all tasks: those of edgetwin, then those that others have added."""
+    return (*TASKS, *ADDED.names())
+
+
 def find_task(name: str) -> Task:
     """The task of that name; KeyError with the nearest name otherwise."""
-    if name not in TASKS:
-        raise KeyError(unknown("task", name, list(TASKS)))
-    return TASKS[name]
+    found = TASKS.get(name) or ADDED.find(name)
+    if found is None:
+        raise KeyError(unknown("task", name, task_names()))
+    return found

@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hw_models.board import Board, Knobs, board_names, load_board
+    from hw_models.board import Board, Knobs, board_names, load_board, register_board
     from hw_models.jobs import Application, ForwardJob, Job, TrainingJob
     from hw_models.trace import JobReading, Reading, Trace, read_trace
     from hw_models.workloads import (
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         load_application,
         load_network,
         network_names,
+        register_workload,
     )
 
 __all__ = [
@@ -34,10 +35,12 @@ __all__ = [
     "load_network",
     "network_names",
     "read_trace",
+    "register_board",
+    "register_workload",
 ]
 
 _HOMES = {
-    "hw_models.board": ("Board", "Knobs", "board_names", "load_board"),
+    "hw_models.board": ("Board", "Knobs", "board_names", "load_board", "register_board"),
     "hw_models.jobs": ("Application", "ForwardJob", "Job", "TrainingJob"),
     "hw_models.trace": ("JobReading", "Reading", "Trace", "read_trace"),
     "hw_models.workloads": (
@@ -45,6 +48,7 @@ _HOMES = {
         "load_application",
         "load_network",
         "network_names",
+        "register_workload",
     ),
 }
 

@@ -28,6 +28,7 @@ from hw_models.board_schema import (
 from hw_models.lowering import Lowered, lower
 from hw_models.naming import unknown
 from hw_models.parameters import replaced
+from hw_models.plugins import Registry
 from hw_models.quantity import GRADES, Frozen, Grade, Source
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from hw_models.sampling import How, Posterior
 
 T = TypeVar("T")
+BOARDS: Registry[Any] = Registry("edgetwin.boards", "board")
+"""Boards of third parties: the path of a board.toml, or a function that returns one."""
 _FOLDER = "_folder"  # where a loaded board remembers its folder; no field, so no part of equality
 
 
@@ -192,14 +195,15 @@ def _members(groups: dict[str, UnitGroup]) -> Iterator[Unit]:
 
 
 def board_names() -> tuple[str, ...]:
-    """Names of the boards shipped with the package."""
+    """Names of the boards that are shipped, and of those that others have added."""
     root = resources.files("hw_models") / "boards"
     found = (p.name for p in root.iterdir() if (p / "board.toml").is_file())
-    return tuple(sorted(name.replace("_", "-") for name in found))
+    shipped = tuple(sorted(name.replace("_", "-") for name in found))
+    return (*shipped, *(name for name in BOARDS.names() if name not in shipped))
 
 
 def load_board(board: "str | FilePath | Board") -> Board:
-    """A shipped board by name, or a board file by path.
+    """A board by name, or a board file by path.
 
     KeyError for an unknown name, FileNotFoundError for a missing file, ValueError for a file that
     is not a valid board (first problem, with its place in the file).
@@ -210,7 +214,8 @@ def load_board(board: "str | FilePath | Board") -> Board:
     if not text.endswith(".toml"):
         if text not in board_names():
             raise KeyError(unknown("board", text, list(board_names())))
-        return _shipped(text)
+        added = BOARDS.find(text)
+        return _shipped(text) if added is None else load_board(_file(added))
     path = FilePath(text)
     if not path.is_file():
         raise FileNotFoundError(f"no board file at {text}; give a board.toml or a board's name.")
@@ -218,6 +223,19 @@ def load_board(board: "str | FilePath | Board") -> Board:
         return _from(path.parent, path.read_text(encoding="utf-8"), text)
     except UnicodeDecodeError:
         raise ValueError(f"{text} is not UTF-8 text; a board file is TOML.") from None
+
+
+def register_board(path: "str | FilePath") -> Board:
+    """Add a board file under the name it has inside; ValueError where the name is taken."""
+    board = load_board(path)
+    if board.name in board_names():
+        raise ValueError(f"a board named {board.name!r} exists; choose another name.")
+    BOARDS.add(board.name, path)
+    return board
+
+
+def _file(added: Any) -> str:
+    return str(added() if callable(added) else added)
 
 
 @cache

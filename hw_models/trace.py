@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hw_models.reading import JobReading, Reading, RowReader, columns_of
-from hw_models.trace_columns import Columns, check_columns, joined, same_values
+from hw_models.trace_columns import Columns, check_columns, column_form, joined, same_values
 from hw_models.trace_files import naming, read_columns, write_csv, write_parquet
 
 __all__ = ["JobReading", "Reading", "Trace", "read_trace", "require_finite"]
@@ -141,7 +141,10 @@ class Trace:
         write_csv(path, self.columns, self.meta)
 
     def to_pandas(self) -> Any:
-        """A trace becomes a pandas DataFrame, one column per signal; ImportError without pandas."""
+        """A trace becomes a pandas DataFrame, one column per signal; ImportError without pandas.
+
+        attrs["units"] is the unit of every column, attrs["meta"] where the trace comes from.
+        """
         try:
             pandas = import_module("pandas")
         except ImportError as error:
@@ -149,7 +152,10 @@ class Trace:
                 "to_pandas needs pandas, which is not installed: `pip install pandas`, "
                 "or use trace.columns."
             ) from error
-        return pandas.DataFrame(dict(self.columns))
+        frame = pandas.DataFrame({name: values.copy() for name, values in self.columns.items()})
+        frame.attrs["units"] = {name: column_form(name)[1] for name in self.columns}
+        frame.attrs["meta"] = dict(self.meta)
+        return frame
 
 
 def read_trace(path: _Path) -> Trace:

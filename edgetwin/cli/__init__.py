@@ -10,6 +10,9 @@ from edgetwin.cli.boards import boards
 from edgetwin.cli.calibrate import calibrate
 from edgetwin.cli.envs import envs
 from edgetwin.cli.excite import excite
+from edgetwin.cli.export import export
+from edgetwin.cli.gate import gate
+from edgetwin.cli.new import new
 from edgetwin.cli.record import record
 from edgetwin.cli.replay import replay
 from edgetwin.cli.reproduce import reproduce
@@ -17,6 +20,7 @@ from edgetwin.cli.run import run
 from edgetwin.cli.sweep import sweep
 from edgetwin.cli.transfer import transfer
 from edgetwin.cli.validate import validate
+from edgetwin.cli.view import view
 
 OK, FAILED, USAGE, NO_HARDWARE, UNSAFE = range(5)
 
@@ -31,6 +35,7 @@ app = typer.Typer(
 )
 VERBS = (
     boards, envs, run, sweep, replay, record, excite, calibrate, validate, transfer, reproduce,
+    gate, view, export, new,
 )  # fmt: skip
 for verb in VERBS:
     app.command()(verb)

@@ -98,9 +98,7 @@ def _hashes(board: "Board", data: dict[str, str]) -> dict[str, str]:
 
 
 def _keep(before: "Board", found: "Calibrated", folder: "RunFolder") -> None:
-    """board.toml, certificate.json and, where it can be drawn, the page."""
-    from importlib.util import find_spec
-
+    """board.toml, certificate.json and the page."""
     from edgetwin.report.calibration_page import write_calibration_page
     from hw_models.board_file import write_board
     from hw_models.certificate import write_certificate
@@ -108,9 +106,6 @@ def _keep(before: "Board", found: "Calibrated", folder: "RunFolder") -> None:
     write_board(found.board, folder.path / "board.toml")
     write_certificate(found.certificate, folder.path / "certificate.json")
     folder.write_kpis(_result(found, folder.path))
-    if find_spec("plotly") is None:
-        note("no page written: pip install 'edgetwin[report]' adds it")
-        return
     page = folder.path / "report.html"
     write_calibration_page(before, found.certificate, found.runs, command(), page)
 

@@ -85,9 +85,8 @@ def _keep(
     options: dict[str, object],
     out: Path,
 ) -> None:
-    """The run folder: figures, predicted traces and, where it can be drawn, the page."""
+    """The run folder: figures, predicted traces and the page."""
     from hashlib import sha256
-    from importlib.util import find_spec
 
     from edgetwin.report.replay_page import write_replay_page
     from edgetwin.runs import RunFolder
@@ -108,10 +107,7 @@ def _keep(
         folder.write_kpis(comparison.as_json())
         for number, session in enumerate(comparison.sessions):
             session.predicted.to_parquet(folder.trace_path("predicted", number))
-        if find_spec("plotly") is None:
-            note("no page written: pip install 'edgetwin[report]' adds it")
-        else:
-            write_replay_page(board, log, comparison, command(), folder.path / "report.html")
+        write_replay_page(board, log, comparison, command(), folder.path / "report.html")
 
 
 def _print(board: "Board", log: Path, comparison: "Comparison") -> None:

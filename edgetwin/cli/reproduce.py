@@ -4,11 +4,15 @@ import sys
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from edgetwin.cli.output import Json, announce_compiling, note, print_json, print_table
+from edgetwin.cli.run import command
+
+if TYPE_CHECKING:
+    from edgetwin.studies import Study
 
 
 def reproduce(
@@ -39,8 +43,7 @@ def reproduce(
         found = chosen.run(quick)
         if out is not None:
             write_atomically(out / f"{study}.json", strict_json(found) + "\n")
-            if chosen.draw is not None:
-                note(f"page: {chosen.draw(found, out)}")
+            note(f"page: {_page(chosen, found, out)}")
     if as_json:
         print_json(found)
     else:
@@ -49,3 +52,12 @@ def reproduce(
     if short:
         print(f"falls short: {', '.join(short)}", file=sys.stderr)
     return 1 if strict and short else 0
+
+
+def _page(study: "Study", found: dict[str, Any], out: Path) -> Path:
+    """The study's own page, or its rows as a table."""
+    if study.draw is not None:
+        return study.draw(found, out)
+    from edgetwin.report.study_page import write_study_page
+
+    return write_study_page(found, command(), out / "report.html")

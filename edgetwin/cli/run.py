@@ -17,7 +17,7 @@ def run(
     board: Annotated[str | None, typer.Option(help="Board name or board.toml.")] = None,
     scenario: Annotated[str | None, typer.Option(help="Scenario name or file.")] = None,
     policies: Annotated[
-        str | None, typer.Option(help="Names with commas between; `help` lists them.")
+        str | None, typer.Option(help="Names or file.py:make, commas between; `help` lists.")
     ] = None,
     seeds: Annotated[int, typer.Option(help="How many seeds, counted from --seed.")] = 1,
     seed: Annotated[int, typer.Option(help="The first seed.")] = 0,
@@ -27,12 +27,25 @@ def run(
     backend: Annotated[str, typer.Option(help="sim (the twin).")] = "sim",
     jobs: Annotated[int, typer.Option(help="Processes; -1 for one a core.")] = 1,
     out: Annotated[Path | None, typer.Option(help="Folder to keep the run in.")] = None,
+    live: Annotated[
+        bool, typer.Option("--live", help="Serve a page that follows the run, on this machine.")
+    ] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Follow the run as a table in the terminal.")
+    ] = False,
+    pace: Annotated[
+        float | None,
+        typer.Option(help="Simulated seconds per second when watched; default 60, 0 for all."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Run policies on a board and compare them: heat, energy, quality of service.
 
+    A policy of yours is named by its file: --policies ondemand,mine.py:make
+
     Example: edgetwin run thermal --policies powersave,ondemand,qos-dvfs --seeds 5
     """
+    from edgetwin.cli.watching import watching
     from edgetwin.intervals import summarise
     from edgetwin.policies import policy_entries
     from edgetwin.sweeps import run_study
@@ -47,7 +60,10 @@ def run(
         path = out or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         folder = stack.enter_context(study.open(path, command(), verb="run", task=task))
         announce_compiling()
-        rows = run_study(study, folder, jobs=jobs, keep_traces=True)
+        seen = stack.enter_context(
+            watching(study.boards[0], backend, live=live, table=watch, pace=pace)
+        )
+        rows = run_study(study, folder, jobs=jobs, keep_traces=True, watch=seen)
         table = {
             policy.name: summarise((r.kpis for r in rows if r.policy == policy.name), chosen.kpis)
             for policy in study.policies
@@ -62,7 +78,7 @@ def run(
         return
     _print(study, table, chosen.kpis)
     if out is not None:
-        note(f"kept in {out}")
+        note(f"kept in {out}; look at it with: edgetwin view {out}")
 
 
 def _list_policies(entries: Mapping[str, Any], task: str, as_json: bool) -> None:
@@ -120,19 +136,16 @@ def names_of(option: str, given: str | None, default: tuple[str, ...]) -> tuple[
 
 def _check_names(task: Any, policies: tuple[str, ...], backend: str) -> None:
     """KeyError for a policy or backend that does not exist, ValueError for one that cannot run."""
-    from edgetwin.factory import KINDS
-    from edgetwin.policies import policy_entries
+    from edgetwin.factory import backend_kinds
+    from edgetwin.policies import find_policy, policy_entries
     from hw_models.naming import unknown
 
-    entries = policy_entries()
     for name in policies:
-        if name not in entries:
-            raise KeyError(unknown("policy", name, list(entries)))
-        if task.name not in entries[name].tasks:
-            fitting = ", ".join(e.name for e in entries.values() if task.name in e.tasks)
+        if task.name not in find_policy(name).tasks:
+            fitting = ", ".join(e.name for e in policy_entries().values() if task.name in e.tasks)
             raise ValueError(f"policy {name} cannot do task {task.name}; these can: {fitting}.")
-    if backend not in KINDS:
-        raise KeyError(unknown("backend", backend, list(KINDS)))
+    if backend not in backend_kinds():
+        raise KeyError(unknown("backend", backend, backend_kinds()))
     if backend == "replay":
         raise ValueError("a recorded trace obeys no policy; use: edgetwin replay LOG --board NAME")
 
@@ -161,12 +174,7 @@ def cell(figure: Mapping[str, float | None]) -> str:
 
 
 def _report(study: Any, folder: Any, result: dict[str, Any], units: dict[str, str]) -> None:
-    """The page of the run, where the extra that draws it is installed."""
-    from importlib.util import find_spec
-
-    if find_spec("plotly") is None:
-        note("no page written: pip install 'edgetwin[report]' adds it")
-        return
+    """The page of the run."""
     from edgetwin.report.run_page import write_run_page
 
     write_run_page(study, folder, result, units, command())

@@ -39,6 +39,7 @@ def sweep(
     Example: edgetwin sweep --policies ondemand,qos-dvfs --boards hikey970,odroid-xu3 --seeds 20
     --out sweep
     """
+    from edgetwin.report.study_page import write_sweep_page
     from edgetwin.sweeps import groups, run_study, write_results
 
     check_numbers(seeds, seed, duration_s)
@@ -49,6 +50,7 @@ def sweep(
         results = write_results(rows, folder)
         result = {"runs": len(rows), "results": str(results), **_summary(groups(rows))}
         folder.write_kpis(result)
+        write_sweep_page(result, SHOWN, command(), folder.path / "report.html")
     if as_json:
         print_json(result)
         return

@@ -9,12 +9,14 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from edgetwin.envs.floorplan import picture
 from edgetwin.envs.info import LazyInfo
 from edgetwin.envs.observe import block_size, entries
-from edgetwin.envs.render import ansi, picture
 from edgetwin.scenario import Scenario, load_scenario
 from edgetwin.simulator import Simulator
+from edgetwin.simulator.view import reading_of
 from edgetwin.tasks import Task
+from edgetwin.text_view import History
 from hw_models.board import Board, load_board
 from hw_models.naming import unknown
 
@@ -50,6 +52,7 @@ class BoardEnv(gym.Env[Observation, Any], ABC):
             raise ValueError(f"randomize is {randomize!r}; give 'posterior' or None.")
         self.randomize = randomize
         self.render_mode = render_mode
+        self._history = History()
         self.board = load_board(board or self.task.board)
         self.scenario = load_scenario(scenario or self.task.scenario)
         self.step_s = self.task.step_s if step_s is None else step_s
@@ -99,6 +102,7 @@ class BoardEnv(gym.Env[Observation, Any], ABC):
         self._next_event_ns = self.sim.next_event_ns
         self._now_ns = 0
         self._over = False
+        self._history.clear()
         self._begin()
         self._look()
         info = LazyInfo()
@@ -141,9 +145,11 @@ class BoardEnv(gym.Env[Observation, Any], ABC):
         return self.sim.kpis()
 
     def render(self) -> Any:
-        """The board as text ("ansi") or as a picture of its units (rgb_array, (h, w, 3) uint8)."""
+        """The board as text with sparklines of what was rendered before ("ansi"), or a floor plan
+        coloured by temperature ("rgb_array", (h, w, 3) uint8)."""
         if self.render_mode == "ansi":
-            return ansi(self.sim)
+            self._history.add(reading_of(self.sim))
+            return self._history.text(self.board.name)
         return picture(self.sim) if self.render_mode == "rgb_array" else None
 
     def close(self) -> None:

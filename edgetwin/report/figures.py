@@ -1,25 +1,14 @@
-"""A chart drawn: the plain data plotly.js takes, made without plotly.
+"""A chart drawn: plain data that the page's own script takes, colours and dashes chosen here.
 
-Names and units are data from outside: what plotly.js would read as markup is escaped here, and
-hover templates take names and units from the trace instead of having them pasted in.
+Names and units are data from outside; the script sets them as text and never as markup.
 """
 
-from collections.abc import Iterable, Sequence
-from html import escape
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
 
-from edgetwin.report.sections import (
-    Bar,
-    Bars,
-    Chart,
-    Gantt,
-    Interval,
-    Level,
-    Series,
-    SeriesChart,
-)
+from edgetwin.report.sections import Bar, Bars, Chart, Gantt, Level, Series, SeriesChart
 from edgetwin.report.series import decimate
 
 # Each stands out from the light and the dark page by 3.5 to 1 or more (WCAG 2 asks for 3).
@@ -34,15 +23,15 @@ PALETTE: Final = (
     "#b5504f",
 )
 LEVEL_COLOUR: Final = "#7b828c"
-DASHES: Final = ("solid", "dash", "dot", "dashdot")
-MARKED_POINTS: Final = 60
-ROW_PX: Final = 26
+# Lengths of strokes and gaps in pixels.
+DASHES: Final = ((), (7, 4), (2, 3), (8, 3, 2, 3))
+DIGITS: Final = 7
 
 Figure = dict[str, Any]
 
 
 def figure(chart: Chart) -> Figure:
-    """A chart is the `data` and `layout` of plotly.js."""
+    """A chart is one object of JSON: its kind, and what to draw with which colour."""
     match chart:
         case SeriesChart():
             return _series_figure(chart)
@@ -58,146 +47,78 @@ def colour(index: int) -> str:
 
 
 def _series_figure(chart: SeriesChart) -> Figure:
-    lines = [_line(series, index, chart.unit) for index, series in enumerate(chart.series)]
-    span_s = _span_s(chart.series)
-    levels = [_level(level, index, span_s, chart.unit) for index, level in enumerate(chart.levels)]
-    layout = {
-        "height": 380,
-        "hovermode": "x unified",
-        "showlegend": len(lines) + len(levels) > 1,
-        "xaxis": _axis("time (s)") | {"unifiedhovertitle": {"text": "%{x:.6~g} s"}},
-        "yaxis": _axis(chart.unit),
+    return {
+        "kind": "lines",
+        "title": chart.title,
+        "unit": chart.unit,
+        "lines": [_line(series, index) for index, series in enumerate(chart.series)],
+        "levels": [_level(level, index) for index, level in enumerate(chart.levels)],
     }
-    return {"data": lines + levels, "layout": layout}
 
 
-def _line(series: Series, index: int, unit: str) -> Figure:
+def _line(series: Series, index: int) -> Figure:
     t_s, values = decimate(*series.arrays)
-    line = {
-        "color": colour(index),
-        "width": 1.8,
-        "dash": DASHES[index // len(PALETTE) % len(DASHES)],
-        "shape": "hv" if series.step else "linear",
-    }
     return {
-        "type": "scatter",
-        "mode": "lines+markers" if len(t_s) <= MARKED_POINTS else "lines",
-        "name": _safe(series.name),
-        "meta": [_safe(unit)],
-        "x": t_s.tolist(),
-        "y": [value if np.isfinite(value) else None for value in values.tolist()],
-        "line": line,
-        "hovertemplate": "%{y:.6~g} %{meta[0]}",
+        "name": series.name,
+        "colour": colour(index),
+        "dash": list(DASHES[index // len(PALETTE) % len(DASHES)]),
+        "step": series.step,
+        "x": _rounded(t_s),
+        "y": _rounded(values),
     }
 
 
-def _level(level: Level, index: int, span_s: tuple[float, float], unit: str) -> Figure:
-    dash = DASHES[1:][index % len(DASHES[1:])]
-    return {
-        "type": "scatter",
-        "mode": "lines",
-        "name": _safe(f"{level.name} ({level.value:g} {unit})"),
-        "x": list(span_s),
-        "y": [level.value, level.value],
-        "line": {"color": LEVEL_COLOUR, "width": 1.8, "dash": dash},
-        "hoverinfo": "skip",
-    }
+def _level(level: Level, index: int) -> Figure:
+    dash = list(DASHES[1:][index % len(DASHES[1:])])
+    return {"name": level.name, "colour": LEVEL_COLOUR, "dash": dash, "value": level.value}
 
 
 def _bars_figure(chart: Bars) -> Figure:
     groups = list(dict.fromkeys(bar.group for bar in chart.bars))
-    data = [
-        _bar_group([bar for bar in chart.bars if bar.group == group], index, chart.unit)
-        for index, group in enumerate(groups)
-    ]
-    layout = {
-        "height": 110 + ROW_PX * len(chart.bars),
-        "barmode": "group",
-        "hovermode": "closest",
-        "showlegend": len(groups) > 1,
-        "xaxis": _axis(chart.unit),
-        "yaxis": _rows(bar.name for bar in chart.bars),
-    }
-    return {"data": data, "layout": layout}
-
-
-def _bar_group(bars: Sequence[Bar], index: int, unit: str) -> Figure:
-    below = [_reach(bar.value, bar.low) for bar in bars]
-    above = [_reach(bar.value, bar.high) for bar in bars]
-    error = {"type": "data", "symmetric": False, "arrayminus": below, "array": above}
     return {
-        "type": "bar",
-        "orientation": "h",
-        "name": _safe(bars[0].group),
-        "meta": [_safe(unit)],
-        "x": [bar.value if _known(bar.value) else None for bar in bars],
-        "y": [_safe(bar.name) for bar in bars],
-        "error_x": error | {"visible": any(below) or any(above)},
-        "marker": {"color": colour(index)},
-        "hovertemplate": "%{y}: %{x:.6~g} %{meta[0]}",
+        "kind": "bars",
+        "title": chart.title,
+        "unit": chart.unit,
+        "rows": list(dict.fromkeys(bar.name for bar in chart.bars)),
+        "groups": [{"name": group, "colour": colour(i)} for i, group in enumerate(groups)],
+        "bars": [_bar(bar) for bar in chart.bars],
     }
+
+
+def _bar(bar: Bar) -> Figure:
+    ends = {"value": bar.value, "low": bar.low, "high": bar.high}
+    return {"row": bar.name, "group": bar.group} | {k: _known(v) for k, v in ends.items()}
 
 
 def _gantt_figure(chart: Gantt) -> Figure:
-    labels = list(dict.fromkeys(interval.label for interval in chart.intervals))
-    data = [
-        _stretches([one for one in chart.intervals if one.label == label], index)
-        for index, label in enumerate(labels)
-    ]
-    rows = dict.fromkeys(interval.row for interval in chart.intervals)
-    layout = {
-        "height": 130 + ROW_PX * len(rows),
-        "barmode": "overlay",
-        "hovermode": "closest",
-        "showlegend": True,
-        "xaxis": _axis("time (s)"),
-        "yaxis": _rows(rows),
-    }
-    return {"data": data, "layout": layout}
-
-
-def _stretches(intervals: Sequence[Interval], index: int) -> Figure:
-    """All stretches of one label; an outline keeps the short ones visible."""
+    """Stretches by row and label, each as its place in the lists of rows and labels."""
+    rows = {name: i for i, name in enumerate(dict.fromkeys(one.row for one in chart.intervals))}
+    labels = {name: i for i, name in enumerate(dict.fromkeys(i.label for i in chart.intervals))}
+    ends_s = _rounded([t_s for one in chart.intervals for t_s in (one.start_s, one.end_s)])
     return {
-        "type": "bar",
-        "orientation": "h",
-        "name": _safe(intervals[0].label),
-        "base": [one.start_s for one in intervals],
-        "x": [one.end_s - one.start_s for one in intervals],
-        "y": [_safe(one.row) for one in intervals],
-        "customdata": [one.end_s for one in intervals],
-        "marker": {"color": colour(index), "line": {"color": colour(index), "width": 1}},
-        "hovertemplate": "%{y}: %{base:.6~g} s to %{customdata:.6~g} s",
+        "kind": "gantt",
+        "title": chart.title,
+        "unit": "s",
+        "rows": list(rows),
+        "labels": [{"name": name, "colour": colour(i)} for name, i in labels.items()],
+        "spans": [
+            [rows[one.row], labels[one.label], start_s, end_s]
+            for one, start_s, end_s in zip(chart.intervals, ends_s[::2], ends_s[1::2], strict=True)
+        ],
     }
 
 
-def _span_s(series: Iterable[Series]) -> tuple[float, float]:
-    """From the first to the last time of all; (0, 1) where there is none."""
-    times_s = [one.arrays[0][[0, -1]] for one in series if np.size(one.t_s)]
-    return (float(np.min(times_s)), float(np.max(times_s))) if times_s else (0.0, 1.0)
+def _known(value: float | None) -> float | None:
+    return None if value is None or not np.isfinite(value) else float(value)
 
 
-def _axis(title: str) -> Figure:
-    return {"title": {"text": _safe(title)}, "automargin": True}
-
-
-def _rows(names: Iterable[str]) -> Figure:
-    """Named rows, the first on top."""
-    order = list(dict.fromkeys(_safe(name) for name in names))
-    shown = {"categoryorder": "array", "categoryarray": order, "autorange": "reversed"}
-    return shown | {"type": "category", "automargin": True, "showgrid": False}
-
-
-def _known(value: float | None) -> bool:
-    return value is not None and bool(np.isfinite(value))
-
-
-def _reach(value: float | None, end: float | None) -> float:
-    """How far an interval reaches from its value."""
-    if value is None or end is None or not np.isfinite(value - end):
-        return 0.0
-    return abs(end - value)
-
-
-def _safe(text: str) -> str:
-    return escape(text, quote=False)
+def _rounded(values: Sequence[float] | np.ndarray[Any, np.dtype[np.float64]]) -> list[Any]:
+    """Seven digits of what is finite, whole numbers without a point, None for a gap."""
+    found: list[float | None] = []
+    for value in np.asarray(values, float).tolist():
+        if not np.isfinite(value):
+            found.append(None)
+            continue
+        short = float(f"{value:.{DIGITS}g}")
+        found.append(int(short) if short.is_integer() and abs(short) < 1e15 else short)
+    return found

@@ -1,59 +1,58 @@
 "use strict";
-(() => {
-  const figures = JSON.parse(document.getElementById("figures").textContent);
-  const charts = figures.map((_, index) => document.getElementById("chart-" + index));
-  const systemDark = matchMedia("(prefers-color-scheme: dark)");
-  const button = document.getElementById("theme");
-  let dark = systemDark.matches;
+// The page around the charts: theme, and a live run.
 
-  const config = {
-    responsive: true,
-    displaylogo: false,
-    showSendToCloud: false,
-    plotlyServerURL: "",
-    modeBarButtonsToRemove: ["sendChartToCloud", "sendDataToCloud", "select2d", "lasso2d", "autoScale2d"],
-  };
+function drawAll(figures) {
+  figures.forEach((figure, index) => {
+    const root = document.getElementById("chart-" + index);
+    const old = charts.get(root);
+    if (old) old.set(figure); else charts.set(root, new Chart(root, figure));
+  });
+}
 
-  // plotly.js draws in fixed colours: they are read from the page in its present theme.
-  function theme() {
-    const ink = getComputedStyle(document.body).color;
-    const quiet = getComputedStyle(document.querySelector("nav ul")).borderTopColor;
-    const page = getComputedStyle(document.body).backgroundColor;
-    const axis = { gridcolor: quiet, zerolinecolor: quiet, linecolor: quiet };
-    return {
-      data: { bar: [{ error_x: { color: ink, thickness: 1.5 } }] },
-      layout: {
-        font: { color: ink, size: 13, family: getComputedStyle(document.body).fontFamily },
-        paper_bgcolor: "rgba(0,0,0,0)",
-        plot_bgcolor: "rgba(0,0,0,0)",
-        xaxis: axis,
-        yaxis: { ...axis, ticklabelstandoff: 6 },
-        hoverlabel: { bgcolor: page, bordercolor: quiet, font: { color: ink } },
-        modebar: { color: ink, activecolor: ink, bgcolor: "rgba(0,0,0,0)" },
-        margin: { l: 8, r: 8, t: 36, b: 8 },
-        legend: { orientation: "h", x: 0, xanchor: "left", y: 0, yanchor: "bottom", yref: "container" },
-      },
-    };
-  }
+const systemDark = matchMedia("(prefers-color-scheme: dark)");
+const button = document.getElementById("theme");
+let dark = systemDark.matches;
+function theme() {
+  document.documentElement.style.colorScheme = dark ? "dark" : "light";
+  button.setAttribute("aria-pressed", String(dark));
+  redraw();
+}
+button.hidden = false;
+button.setAttribute("aria-pressed", String(dark));
+button.addEventListener("click", () => { dark = !dark; theme(); });
+systemDark.addEventListener("change", (event) => { dark = event.matches; theme(); });
 
-  function draw() {
-    // On a touch screen a finger scrolls the page; the buttons above a chart still zoom.
-    const dragmode = matchMedia("(pointer: coarse)").matches ? false : "zoom";
-    figures.forEach((figure, index) => {
-      const layout = { ...figure.layout, dragmode, template: theme() };
-      Plotly.newPlot(charts[index], figure.data, layout, config);
+// A live page: the server sends the sections of the whole run again, thinned, as they change.
+function update(message) {
+  const main = document.getElementById("sections");
+  const titles = message.sections.map((section) => section.title).join("\n");
+  if (titles !== update.titles) {
+    update.titles = titles;
+    charts.clear();
+    main.innerHTML = message.sections.map((section) => section.html).join("\n");
+    document.getElementById("contents").innerHTML = message.contents;
+  } else {
+    message.sections.forEach((section, index) => {
+      const old = main.children[index];
+      const made = document.createRange().createContextualFragment(section.html).firstElementChild;
+      // A chart stays, with its zoom; what it says in words is new.
+      const part = made.querySelector(".told");
+      const place = part ? old.querySelector(".told") : old;
+      if (!place.contains(document.activeElement)) place.replaceWith(part ?? made);
     });
   }
+  drawAll(message.figures);
+}
 
-  function show() {
-    document.documentElement.style.colorScheme = dark ? "dark" : "light";
-    button.setAttribute("aria-pressed", String(dark));
-    charts.forEach((chart) => Plotly.relayout(chart, { template: theme() }));
-  }
+function live(address) {
+  const state = document.getElementById("state");
+  const source = new EventSource(address);
+  source.addEventListener("open", () => { state.textContent = "live"; });
+  source.addEventListener("update", (event) => update(JSON.parse(event.data)));
+  source.addEventListener("end", () => { source.close(); state.textContent = "the run has ended"; });
+  source.addEventListener("error", () => { if (source.readyState !== 2) state.textContent = "connection lost, trying again"; });
+}
 
-  button.hidden = false;
-  button.setAttribute("aria-pressed", String(dark));
-  button.addEventListener("click", () => { dark = !dark; show(); });
-  systemDark.addEventListener("change", (event) => { dark = event.matches; show(); });
-  draw();
-})();
+drawAll(JSON.parse(document.getElementById("figures").textContent));
+const address = document.body.dataset.live;
+if (address) live(address);

@@ -1,6 +1,5 @@
 """Sections in, one self-contained HTML page out: no network, light and dark, readable as text."""
 
-import importlib.util
 import json
 import os
 import shlex
@@ -14,7 +13,7 @@ from pathlib import Path
 from string import Template
 from typing import Final, final
 
-from edgetwin.report.figures import figure
+from edgetwin.report.figures import Figure, figure
 from edgetwin.report.sections import (
     Bars,
     Cell,
@@ -30,6 +29,7 @@ from edgetwin.report.tables import told
 from edgetwin.storage import write_atomically
 
 LONG_TABLE: Final = 12
+SCRIPTS: Final = ("numbers.js", "chart.js", "draw.js", "page.js")
 
 
 @final
@@ -48,36 +48,34 @@ def write_page(page: Page, path: str | os.PathLike[str]) -> Path:
     return Path(path)
 
 
-def page_html(page: Page) -> str:
-    """The same page is the same text. ModuleNotFoundError when charts lack plotly."""
-    charts = [section for section in page.sections if isinstance(section, Chart)]
-    figures = json.dumps([figure(chart) for chart in charts], allow_nan=False)
+def page_html(page: Page, *, live: str = "") -> str:
+    """The same page is the same text. With the address of its events, `live`, it follows a run."""
     parts = {
         "title": escape(page.title),
-        "contents": _contents(page.sections),
-        "sections": "\n".join(_sections(page.sections)),
+        "connect": "'self'" if live else "'none'",
+        "live": f' data-live="{escape(live)}"' if live else "",
+        "contents": contents(page.sections),
+        "sections": "\n".join(sections_html(page.sections)),
         "command": escape(shlex.join(page.command)),
-        "figures": figures.replace("<", "\\u003c"),
-        "plotly": f"<script>{_plotly_js()}</script>" if charts else "",
-        "script": _template("page.js"),
+        "figures": json.dumps(
+            figures_of(page.sections), allow_nan=False, separators=(",", ":")
+        ).replace("<", "\\u003c"),
+        "script": "\n".join(map(_template, SCRIPTS)),
     }
     return Template(_template("page.html")).substitute(parts)
+
+
+def figures_of(sections: Sequence[Section]) -> list[Figure]:
+    """What the page's script draws, one figure per chart, in the order of the sections."""
+    return [figure(section) for section in sections if isinstance(section, Chart)]
 
 
 def _template(name: str) -> str:
     return resources.files("edgetwin.report").joinpath(name).read_text(encoding="utf-8")
 
 
-def _plotly_js() -> str:
-    """The plotly.js bundle of the installed plotly, found without importing it."""
-    spec = importlib.util.find_spec("plotly")
-    if spec is None or spec.origin is None:
-        raise ModuleNotFoundError("charts need plotly: pip install 'edgetwin[report]'")
-    path = Path(spec.origin).parent / "package_data" / "plotly.min.js"
-    return path.read_text(encoding="utf-8").replace("</script", "<\\/script")
-
-
-def _contents(sections: Sequence[Section]) -> str:
+def contents(sections: Sequence[Section]) -> str:
+    """Links to every section."""
     links = [
         f'<li><a href="#section-{number}">{escape(section.title)}</a></li>'
         for number, section in enumerate(sections, start=1)
@@ -85,7 +83,7 @@ def _contents(sections: Sequence[Section]) -> str:
     return "\n".join([*links, '<li><a href="#repeat">Repeat this</a></li>'])
 
 
-def _sections(sections: Sequence[Section]) -> Iterator[str]:
+def sections_html(sections: Sequence[Section]) -> Iterator[str]:
     """Every section under its heading; charts are numbered in the order of their figures."""
     chart_number = 0
     for number, section in enumerate(sections, start=1):
@@ -155,7 +153,8 @@ def _chart(chart: Chart, name: str, chart_id: str) -> str:
     return (
         f'<figure aria-labelledby="{name}">\n'
         f'<div class="chart" id="{chart_id}" role="group" aria-labelledby="{name}"></div>\n'
-        f"<figcaption>{escape(_caption(chart))}</figcaption>\n</figure>\n{figures}"
+        f"<figcaption>{escape(_caption(chart))}</figcaption>\n</figure>\n"
+        f'<div class="told">{figures}</div>'
     )
 
 

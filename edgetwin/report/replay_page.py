@@ -33,7 +33,7 @@ LEGEND = (
 def write_replay_page(
     board: Board, log: Path, comparison: Comparison, command: Sequence[str], path: Path
 ) -> Path:
-    """Write the page to `path` and return it. ModuleNotFoundError without plotly."""
+    """Write the page to `path` and return it."""
     rows = list(error_rows(comparison))
     sections: list[Section] = [
         _facts(board, log, comparison),

@@ -1,27 +1,15 @@
 """The page of a run: the comparison, and what happened under each policy with the first seed."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from edgetwin.report.page import Page, write_page
-from edgetwin.report.sections import (
-    Column,
-    Gantt,
-    Interval,
-    KeyValue,
-    Level,
-    Section,
-    Series,
-    SeriesChart,
-    Table,
-)
+from edgetwin.report.run_sections import run_sections
+from edgetwin.report.sections import Bar, Bars, Cell, Column, KeyValue, Section, Table
 from edgetwin.runs import RunFolder
 from edgetwin.sweeps import Study
-from hw_models.board import Board
-from hw_models.trace import Trace, read_trace
+from hw_models.trace import read_trace
 
 
 def write_run_page(
@@ -32,7 +20,11 @@ def write_run_page(
     command: Sequence[str],
 ) -> Path:
     """Write report.html into the run folder and return its path."""
-    sections: list[Section] = [_facts(study), _table(result, units)]
+    sections: list[Section] = [
+        _facts(study),
+        kpi_table("Key figures, mean over seeds", result["policies"], units),
+        *kpi_bars(result["policies"], units),
+    ]
     for policy in study.policies:
         trace = read_trace(folder.trace_path(policy.name, study.seeds[0]))
         prefix = f"{policy.name}, seed {study.seeds[0]}: "
@@ -42,78 +34,50 @@ def write_run_page(
     return write_page(page, folder.path / "report.html")
 
 
-def run_sections(board: Board, trace: Trace, prefix: str) -> list[Section]:
-    """Temperatures with trips, clocks, power with the cap, rates and placement of one run."""
-    trips = [
-        Level(name=f"{t.kind} {t.zone}", value=t.temp_c.value)
-        for t in board.limits.trips
-        if t.kind != "fan"
+def kpi_table(
+    title: str, by_name: Mapping[str, Mapping[str, Any]], units: Mapping[str, str]
+) -> Table:
+    """Key figures of several runs: {name: {figure: {value, low, high}}}, intervals where known."""
+    columns = [Column(name="policy")]
+    for name, unit in units.items():
+        columns += [Column(name=name, unit=unit), Column(name="±", unit=unit)]
+    rows = [
+        [label, *(cell for name in units for cell in _with_half(figures[name]))]
+        for label, figures in by_name.items()
     ]
-    charts: tuple[tuple[str, str, str, list[Level], bool], ...] = (
-        ("temperature", "degC", "temps_c.", trips, False),
-        ("power", "W", "power_w.", _caps(trace), False),
-        ("clocks", "Hz", "freq_hz.", [], True),
-    )
-    found: list[Section] = []
-    for name, unit, start, levels, step in charts:
-        series = list(_series(trace, start, step))
-        if series:
-            title = prefix + name
-            found.append(SeriesChart(title=title, unit=unit, series=series, levels=levels))
-    intervals = list(placements(trace))
-    if intervals:
-        found.append(Gantt(title=prefix + "placement", intervals=intervals, row_name="unit"))
-    return found
+    caption = "± is half the 95 % interval of the mean over seeds (Student's t)."
+    return Table(title=title, columns=columns, rows=rows, caption=caption)
+
+
+def kpi_bars(by_name: Mapping[str, Mapping[str, Any]], units: Mapping[str, str]) -> list[Section]:
+    """A few key figures as bars with their intervals, where there is something to compare."""
+    if len(by_name) < 2:
+        return []
+    shown = [n for n in ("peak_temp_c", "violation_time_share", "energy_j") if n in units]
+    return [
+        Bars(
+            title=name,
+            unit=units[name],
+            bars=[Bar(name=label, **figures[name]) for label, figures in by_name.items()],
+        )
+        for name in shown
+    ]
+
+
+def _with_half(figure: Mapping[str, float | None]) -> tuple[Cell, Cell]:
+    low, high = figure["low"], figure["high"]
+    return figure["value"], None if low is None or high is None else (high - low) / 2
 
 
 def _facts(study: Study) -> KeyValue:
-    board = study.boards[0]
-    items: dict[str, str | int | float | None] = {
+    board, first = study.boards[0], study.seeds[0]
+    items: dict[str, Cell] = {
         "board": f"{board.name}: {board.title}",
         "calibration grade": board.grade,
         "scenario": study.scenarios[0].title,
         "seeds": len(study.seeds),
-        "simulated seconds at most": study.duration_s,
+        "seconds at most": study.duration_s,
+        "backend": study.backend,
+        "every reading": f"<policy>/{first}/trace.parquet in this folder; charts are thinned",
     }
     return KeyValue(title="Run", items=items)
-
-
-def _table(result: Mapping[str, Any], units: Mapping[str, str]) -> Table:
-    columns = [Column(name="policy"), *(Column(name=n, unit=u) for n, u in units.items())]
-    rows = [
-        [policy, *(figures[name]["value"] for name in units)]
-        for policy, figures in result["policies"].items()
-    ]
-    return Table(title="Key figures, mean over seeds", columns=columns, rows=rows)
-
-
-def _series(trace: Trace, start: str, step: bool) -> Iterable[Series]:
-    t_s = trace.columns["t_s"]
-    for name, values in trace.columns.items():
-        if name.startswith(start):
-            yield Series(name=name.removeprefix(start), t_s=t_s, values=values, step=step)
-
-
-def _caps(trace: Trace) -> list[Level]:
-    cap_w = trace.columns.get("cap_w")
-    if cap_w is None:
-        return []
-    known = np.unique(cap_w[np.isfinite(cap_w)])
-    return [Level(name="cap", value=float(w)) for w in known]
-
-
-def placements(trace: Trace) -> Iterable[Interval]:
-    """Where every job ran and from when to when, as the readings show it."""
-    t_s = trace.columns["t_s"]
-    for name, values in trace.columns.items():
-        if not (name.startswith("jobs.") and name.endswith(".unit")):
-            continue
-        job, start = name.split(".")[1], 0
-        for i in range(1, len(values) + 1):
-            if i == len(values) or values[i] != values[start]:
-                if values[start] is not None:
-                    end_s = float(t_s[min(i, len(values) - 1)])
-                    yield Interval(
-                        row=str(values[start]), label=job, start_s=float(t_s[start]), end_s=end_s
-                    )
-                start = i

@@ -1,5 +1,6 @@
 """Application and network profiles as data, each with its source."""
 
+from hw_models.workloads.added import register_workload
 from hw_models.workloads.applications import (
     application_names,
     datasets,
@@ -21,4 +22,5 @@ __all__ = [
     "parsec_names",
     "peak_ips",
     "polybench_names",
+    "register_workload",
 ]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from hw_models.jobs import ApplicationProfile, CorePhases
 from hw_models.naming import unknown
+from hw_models.workloads.added import added_workload
 
 Array = NDArray[np.float64]
 Row = dict[str, str]
@@ -47,12 +48,15 @@ def datasets(name: str) -> tuple[str, ...]:
 
 @cache
 def load_application(name: str, dataset: str | None = None) -> ApplicationProfile:
-    """The profile of a program on a data set.
+    """The profile of a program on a data set, or of a program that was registered.
 
     Without `dataset`: the longest run that reached its end. PolyBench LARGE runs often stop after
     0.5e9 or 1e9 instructions; their profile is that of the part measured, as `source` says.
     KeyError, with the nearest name, for an unknown program or data set.
     """
+    added = None if name in _programs() else added_workload(name, ApplicationProfile)
+    if added is not None:
+        return added
     runs = _runs(name)
     if dataset is None:
         dataset = next(d for d, row in runs.items() if row["default"] == "1")

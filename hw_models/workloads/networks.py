@@ -7,6 +7,7 @@ from typing import Any
 
 from hw_models.jobs import NetworkProfile
 from hw_models.naming import unknown
+from hw_models.workloads.added import added_workload
 
 
 def network_names() -> tuple[str, ...]:
@@ -16,8 +17,11 @@ def network_names() -> tuple[str, ...]:
 
 @cache
 def load_network(name: str) -> NetworkProfile:
-    """The shipped profile of a network; KeyError, with the nearest name, for an unknown one."""
+    """The profile of a network; KeyError, with the nearest name, for an unknown one."""
     if name not in _table():
+        added = added_workload(name, NetworkProfile)
+        if added is not None:
+            return added
         raise KeyError(unknown("network", name, list(network_names())))
     return NetworkProfile(name=name, **_table()[name])
 

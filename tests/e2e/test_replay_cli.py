@@ -133,7 +133,6 @@ def test_a_run_folder_keeps_figures_prediction_and_page(
 def test_the_page_shows_measured_beside_predicted(
     recording: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pytest.importorskip("plotly", reason="pages with charts need the extra `report`")
     replay(recording, "--out", tmp_path / "kept")
     page = (tmp_path / "kept" / "report.html").read_text(encoding="utf-8")
     for text in ("power_w.vdd_in", "temps_c.gpu", "measured", "predicted", "ambient not given"):

@@ -125,7 +125,6 @@ def test_peers_are_kept_in_the_users_cache(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_the_page_shows_every_row_and_the_charts_there_are_figures_for(tmp_path: Path) -> None:
-    pytest.importorskip("plotly", reason="pages with charts need the extra `report`")
     held = {"value": 2.0, "bar": 1.0, "sense": "at least", "ok": True, "title": "fleet of boards"}
     gone = {"value": None, "bar": None, "ok": None, "title": "a peer", "reason": "not installed"}
     peers = {**held, "title": "peers", "steps_per_s": {"cartpole": 5.0}}
