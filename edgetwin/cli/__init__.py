@@ -14,6 +14,7 @@ from edgetwin.cli.record import record
 from edgetwin.cli.replay import replay
 from edgetwin.cli.reproduce import reproduce
 from edgetwin.cli.run import run
+from edgetwin.cli.serve import serve
 from edgetwin.cli.sweep import sweep
 from edgetwin.cli.transfer import transfer
 from edgetwin.cli.validate import validate
@@ -31,6 +32,7 @@ app = typer.Typer(
 )
 VERBS = (
     boards, envs, run, sweep, replay, record, excite, calibrate, validate, transfer, reproduce,
+    serve,
 )  # fmt: skip
 for verb in VERBS:
     app.command()(verb)
