@@ -1184,7 +1184,8 @@ class Agent:
             if not wrong:
                 self.held = False
                 self.pinned = {}
-                self.journal.clear()
+                if self.lock_fd >= 0:  # else it is the journal of somebody who drives the board
+                    self.journal.clear()
                 self._keep()
         return wrong
 

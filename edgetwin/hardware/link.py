@@ -25,6 +25,8 @@ LOADER: Final = (
     "while len(s)<n:\n d=f.read(n-len(s))\n if not d:sys.exit(3)\n s+=d\n"
     "exec(compile(s,'edgetwin-agent','exec'));sys.exit(main(sys.argv[1:]))"
 )
+# So long the guardian may take to put everything back before we ask no longer why.
+GUARDIAN_S: Final = 4.0
 SSH_VARIABLE: Final = "EDGETWIN_SSH"
 _SSH_OPTIONS: Final = ("-T", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10",
                        "-o", "ServerAliveInterval=2")  # fmt: skip
@@ -178,13 +180,18 @@ class Link:
         return said if isinstance(said, dict) else {}
 
     def _why(self) -> str:
-        """What the other end said last, now that it is gone."""
+        """What the other end said last, now that it is gone; a guardian needs time to speak."""
+        until_s = time.monotonic() + GUARDIAN_S
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(1.0)
-        self._stderr.seek(0)
-        lines = self._stderr.read().decode("utf-8", "replace").strip().splitlines()
+        while not (lines := self._said()) and time.monotonic() < until_s:
+            time.sleep(0.05)
         told = "; ".join(line.removeprefix("edgetwin agent: ") for line in lines[-3:])
         return f"has ended ({told or f'exit code {self._process.returncode}'})"
+
+    def _said(self) -> list[str]:
+        self._stderr.seek(0)
+        return self._stderr.read().decode("utf-8", "replace").strip().splitlines()
 
     def _failed(self, what: str) -> HardwareError:
         if self._broken is None:

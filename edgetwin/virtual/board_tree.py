@@ -106,6 +106,7 @@ def _add_own(board: VirtualBoard) -> None:
         "time_scale": lambda: shown(twin.speed),
         "now_s": lambda: shown(twin.sim.now_s),
         "writes": lambda: "".join(f"{at:.6f} {p} {t}\n" for at, p, t in board.writes),
+        "fan": lambda: "automatic\n" if twin.fan_is_automatic else "held\n",
         "tegrastats": lambda: line_of(twin),
         "work": lambda: json.dumps([e.id for e in twin.sim.running.values()]) + "\n",
     }

@@ -127,6 +127,11 @@ class Twin:
         """The level at which the fan runs."""
         return int(self.sim.state[0]["fan"])
 
+    @property
+    def fan_is_automatic(self) -> bool:
+        """False while a level written by hand holds."""
+        return self._fan_override is None
+
     def write_fan(self, level: int) -> None:
         """A level written by hand holds until the thermal control wants another one than now."""
         self._fan_wanted = self._automatic()
