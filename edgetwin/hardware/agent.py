@@ -1297,13 +1297,33 @@ class Agent:
             self._bind(spec)
         device = self._device()
         recovered = self._recover_now()
+        more = {"inventory": self._inventory()} if message.get("inventory") is True else {}
         return dict(
-            device.describe(), protocol=max(shared), agent=os.getpid(), virtual=bool(self.tree),
+            device.describe(), **more, protocol=max(shared), agent=os.getpid(), virtual=bool(self.tree),
             time_scale=self.scale, recovered=recovered, uid=os.getuid(), root=self.files.root,
             python=platform.python_version(), kernel=platform.release(), model=self._model(),
             cpus=sorted(os.sched_getaffinity(0)), stat=bool(self.sampler and self.sampler.stat),
             counters=sorted(self._counters()), state=self.journal.folder,
         )  # fmt: skip
+
+    def _inventory(self) -> Message:
+        """What a machine has that nobody described: cores, clocks of the first one, zones."""
+        folder = "/sys/devices/system/cpu/cpu0/cpufreq/"
+        khz = []  # type: List[float]
+        for names in (["scaling_available_frequencies"], ["cpuinfo_min_freq", "cpuinfo_max_freq"]):
+            for name in names if not khz else []:
+                try:
+                    khz += [_number(word) for word in self.files.text(folder + name).split()]
+                except (OSError, ValueError, Refused):
+                    continue
+        zones = []  # type: List[str]
+        for path in self.files.find_all(["/sys/class/thermal/thermal_zone*/type"]):
+            try:
+                zones.append(self.files.text(path)[:64])
+            except (OSError, Refused):
+                continue
+        cpus = self.files.find_all(["/sys/devices/system/cpu/cpu[0-9]*"])
+        return {"cpus": max(len(cpus), 1), "khz": khz, "zones": zones}
 
     def _counters(self) -> List[str]:
         counters = Counters(os.getpid())

@@ -1,6 +1,6 @@
 """Device: a board on the desk as a backend, driven through the agent over one link."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Final, final
 
@@ -33,8 +33,9 @@ class Device:
     Time is the wall's: `advance` waits, readings carry the scheduled time, `timing` says how well
     it was met (see `Pace`). commands gives the words that start real work by kind of job (their
     process prints a line a step); without them a program keeps a core busy, and a virtual board
-    simulates any job. The board is given back by `close`, or by the agent itself when anything
-    fails. HardwareError without an agent, or when it ends.
+    simulates any job. With dry_run nothing is written and no job started; watch is called with the
+    path and text of every write of a knob, real or not. The board is given back by `close`, or by
+    the agent itself when anything fails. HardwareError without an agent, or when it ends.
     """
 
     def __init__(
@@ -51,14 +52,14 @@ class Device:
         commands: Mapping[JobKind, Sequence[str]] | None = None,
         state: str | None = None,
         dry_run: bool = False,
+        watch: Callable[[str, str], None] | None = None,
         timeout_s: float = 5.0,
     ) -> None:
         if overrun not in OVERRUNS:
             raise ValueError(unknown("way to overrun", overrun, list(OVERRUNS)))
         self.board = board
         self.target = target
-        self.dry_run = dry_run
-        self.wrote: list[tuple[str, str]] = []
+        self._watch = watch
         self.said: dict[str, Any] = {}
         self._scenario, self._seed = scenario, seed
         self._commands = dict(commands or {})
@@ -73,9 +74,11 @@ class Device:
         except BaseException:
             self._link.close()
             raise
+        if not self.found["found"]:
+            self._link.close()
+            raise HardwareError(f"nothing of {board.name} is below {root} on {target}.")
         self._pace = Pace(float(self.found["time_scale"]), overrun)
         self._qos = QosLoop(board)
-        self._started = False
 
     # -- the Backend protocol -------------------------------------------------------------
 
@@ -100,11 +103,11 @@ class Device:
         self._readings: list[Reading] = []
         self._todo: list[Event] = events_of(plan)
         self._all_came = not plan.arrivals
-        self._started = True
-        self._pace.start()
+        self._zero_j: float | None = None
         self._act_until(0)
         if plan.fan is not None:
             self.apply(Knobs(fan=plan.fan))
+        self._pace.start()
         return self._look()
 
     def submit(self, job: Job, unit: str | None = None, *, name: str | None = None) -> JobId:
@@ -246,7 +249,9 @@ class Device:
         if not clocks and knobs.fan is None:
             return {}
         said = self._ask("apply", clocks=clocks, fan=knobs.fan)
-        self.wrote += [(path, text) for path, text in said["wrote"]]
+        if self._watch is not None:
+            for path, text in said["wrote"]:
+                self._watch(path, text)
         refused = {}
         for name, why in said["refused"].items():
             group = "fan" if name == "fan" else (
@@ -271,6 +276,10 @@ class Device:
     def _look(self) -> Reading:
         """A reading at the present time of the run."""
         self.said = self._ask("read")
+        drawn_j = self.said["energy_j"]
+        if drawn_j is not None:  # counted from the first reading on
+            self._zero_j = drawn_j if self._zero_j is None else self._zero_j
+            self.said["energy_j"] = drawn_j - self._zero_j
         t_s = self._now_ns * _NS
         jobs = self._crew.see(self.said["jobs"], t_s)
         for ident in [i for i, member in self._crew.working.items() if member.done]:

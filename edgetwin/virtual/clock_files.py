@@ -1,10 +1,11 @@
 """cpufreq, devfreq and the EMC clock of a virtual board, as their drivers behave."""
 
 import errno
+from functools import partial
 from typing import Final
 
 from edgetwin.hardware.safety import patterns
-from edgetwin.virtual.node import Tree, refuse, shown, whole
+from edgetwin.virtual.node import Node, Tree, refuse, shown, whole
 from edgetwin.virtual.twin import DEVFREQ_GOVERNORS, Held
 from hw_models.board_schema import Governor
 
@@ -29,7 +30,11 @@ def add_clocks(tree: Tree) -> None:
         elif "/debug/" in read[0]:
             _add_debug_clock(tree, domain, read[0])
         else:
-            tree.show(concrete(read[0]), lambda d=domain: shown(round(tree.twin.hz(d))))
+            tree.show(concrete(read[0]), partial(_shown_hz, tree, domain))
+
+
+def _shown_hz(tree: Tree, domain: str) -> str:
+    return shown(round(tree.twin.hz(domain)))
 
 
 def concrete(pattern: str) -> str:
@@ -148,8 +153,6 @@ def _add_cpufreq(tree: Tree, domain: str, folder: str) -> None:
         ("scaling_setspeed", clock.speed, clock.set_speed),
     ):
         tree.knob(f"{policy}/{name}", read, write)
-    from edgetwin.virtual.node import Node
-
     for core in cores:
         link = f"../cpufreq/policy{cores[0]}"
         tree.add(f"/sys/devices/system/cpu/cpu{core}/cpufreq", Node(link=link))
@@ -212,7 +215,7 @@ def _add_debug_clock(tree: Tree, domain: str, path: str) -> None:
             tree.knob(pattern, shows, lock if acts else whole_only, size_bytes=0)
     for key, at in (("freq_min", 0), ("freq_max", -1)):
         for pattern in patterns(board, f"{domain}.{key}"):
-            tree.show(pattern, lambda i=at: shown(clock.counts[i]), size_bytes=0)
+            tree.show(pattern, partial(shown, clock.counts[at]), size_bytes=0)
     for pattern in patterns(board, f"{domain}.cap"):
         tree.knob(pattern, lambda: "0\n", whole_only)
 

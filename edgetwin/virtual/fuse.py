@@ -27,7 +27,7 @@ class BoardFiles:
         self._start_ns = time.time_ns()
         self._handles = count(1)
         self._workers: dict[int, str | None] = {}
-        self._told: dict[int, str] = {}
+        self._told: dict[int, bytes] = {}
 
     def init_with_config(self, conn: Any, config: Any) -> None:
         """Names and attributes are asked for again and again: files may vanish."""
@@ -72,16 +72,16 @@ class BoardFiles:
     def read(self, path: str, size: int, offset: int, info: Any) -> bytes:
         """A read from the start takes a new value, as in kernfs; the rest goes on in it."""
         if offset == 0:
+            worker = path == JOBS
             said = (
-                self.board.progress(self._workers.get(info.fh))
-                if path == JOBS
-                else self.board.read(path)
+                self.board.progress(self._workers.get(info.fh)) if worker else self.board.read(path)
             )
-            if len(said) <= size:
+            whole = said.encode("utf-8", "surrogateescape")
+            if len(whole) <= size:
                 self._told.pop(info.fh, None)
-                return said.encode("utf-8", "surrogateescape")
-            self._told[info.fh] = said
-        return self._told.get(info.fh, "").encode("utf-8", "surrogateescape")[offset:offset + size]  # fmt: skip
+                return whole
+            self._told[info.fh] = whole
+        return self._told.get(info.fh, b"")[offset : offset + size]
 
     def write(self, path: str, data: bytes, offset: int, info: Any) -> int:
         """One write is one value."""

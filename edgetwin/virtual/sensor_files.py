@@ -2,11 +2,13 @@
 
 import errno
 import re
+from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from edgetwin.hardware.safety import patterns
 from edgetwin.virtual.clock_files import concrete
-from edgetwin.virtual.node import Read, Tree, refuse, shown, whole
+from edgetwin.virtual.node import Node, Read, Tree, refuse, shown, whole
 from hw_models.board import Board
 
 OFFLINE_C: Final = -256.0
@@ -41,7 +43,7 @@ def add_zones(tree: Tree) -> None:
         folder = own[0].rpartition("/")[0] if own else f"{_ZONES}/thermal_zone{number}"
         tree.show(f"{folder}/temp", _temp(tree, zone))
         name = zone if layout == "plain" else type_of(zone, layout)
-        tree.show(f"{folder}/type", lambda n=name: f"{n}\n")
+        tree.show(f"{folder}/type", partial(shown, name))
         _add_trips(tree, folder, zone)
         if layout != "plain":
             _link_zone(tree, number)
@@ -54,8 +56,6 @@ def add_zones(tree: Tree) -> None:
 
 
 def _link_zone(tree: Tree, number: int) -> None:
-    from edgetwin.virtual.node import Node
-
     target = f"../../devices/virtual/thermal/thermal_zone{number}"
     tree.add(f"/sys/class/thermal/thermal_zone{number}", Node(link=target))
 
@@ -83,12 +83,10 @@ def _temp(tree: Tree, zone: str) -> Read:
 def _add_trips(tree: Tree, folder: str, zone: str) -> None:
     trips = [t for t in tree.twin.board.limits.trips if t.zone == zone]
     for n, trip in enumerate(trips):
-        tree.show(
-            f"{folder}/trip_point_{n}_temp", lambda t=trip: shown(round(1e3 * t.temp_c.value))
-        )
-        tree.show(f"{folder}/trip_point_{n}_type", lambda t=trip: f"{_KINDS[t.kind]}\n")
-        hyst = lambda t=trip: shown(round(1e3 * t.hysteresis_k.value))  # noqa: E731
-        tree.show(f"{folder}/trip_point_{n}_hyst", hyst)
+        counts = {"temp": trip.temp_c.value, "hyst": trip.hysteresis_k.value}
+        for what, value in counts.items():
+            tree.show(f"{folder}/trip_point_{n}_{what}", partial(shown, round(1e3 * value)))
+        tree.show(f"{folder}/trip_point_{n}_type", partial(shown, _KINDS[trip.kind]))
 
 
 def add_rails(tree: Tree) -> None:
@@ -98,15 +96,15 @@ def add_rails(tree: Tree) -> None:
         powers, volts = patterns(board, f"{rail}.power"), patterns(board, f"{rail}.voltage")
         currents, labels = patterns(board, f"{rail}.current"), patterns(board, f"{rail}.label")
         in_si = any("INA231" in path for path in (*powers, *volts))
-        watts, scale = _watts(tree, rail), 1.0 if in_si else 1000.0
-        power = lambda w=watts, s=scale: _counted(w(), s)  # noqa: E731
-        amps = lambda w=watts, s=scale: _counted(w() / _BUS_V, s)  # noqa: E731
-        volt = lambda s=scale: _counted(_BUS_V, s)  # noqa: E731
+        scale = 1.0 if in_si else 1000.0
+        power = partial(_counted, partial(_watts, tree, rail), scale)
+        amps = partial(_counted, partial(_watts, tree, rail), scale / _BUS_V)
+        volt = partial(_counted, lambda: _BUS_V, scale)
         for paths, read in ((powers, power), (volts, volt), (currents, amps)):
             for path in paths[:1]:
                 tree.show(_named(path), read)
         for path in labels[:1]:
-            tree.show(_named(path), lambda r=rail: f"{r.upper()}\n")
+            tree.show(_named(path), partial(shown, rail.upper()))
         for path in patterns(board, f"{rail}.enable"):
             tree.knob(_named(path), lambda: "1\n", lambda text: None)
         for path in patterns(board, f"{rail}.current_crit"):
@@ -125,19 +123,18 @@ def _named(pattern: str) -> str:
     return re.sub(r"\*-(\d{4})", r"4-\1", concrete(pattern))
 
 
-def _watts(tree: Tree, rail: str):  # type: ignore[no-untyped-def]
-    def read() -> float:
-        value_w = tree.twin.rail_w(rail)
-        if value_w is None:
-            raise refuse(errno.EIO)
-        return value_w
-
-    return read
+def _watts(tree: Tree, rail: str) -> float:
+    """What a monitor measures; EIO where its sensor says nothing."""
+    value_w = tree.twin.rail_w(rail)
+    if value_w is None:
+        raise refuse(errno.EIO)
+    return value_w
 
 
-def _counted(value: float, scale: float) -> str:
+def _counted(read: Callable[[], float], scale: float) -> str:
     """Whole milli-units, or SI units with three decimals."""
-    return f"{value:.3f}\n" if scale == 1.0 else shown(round(scale * value))
+    value = read() * scale
+    return f"{value:.3f}\n" if scale <= 1.0 else shown(round(value))
 
 
 def add_fan(tree: Tree) -> None:
@@ -173,19 +170,27 @@ def add_fan(tree: Tree) -> None:
 
 def add_loads(tree: Tree) -> None:
     """Loads of accelerators and memory, and /proc/stat for the cores."""
-    board, twin = tree.twin.board, tree.twin
+    board = tree.twin.board
     for unit in board.unit_list:
         for path in patterns(board, f"{unit.name}.load"):
             name = path.replace("17000000.g*", "17000000.gpu")
-            tree.show(name, lambda u=unit.name: shown(round(1000.0 * twin.busy(u))))
+            tree.show(name, partial(_permille, tree, unit.name))
     memory = board.power.memory
     if memory is not None:
         for path in patterns(board, f"{memory.domain}.load"):
-            tree.show(path, lambda d=memory.domain: shown(round(twin.memory_busy() * twin.hz(d) / 1e3)),
-                      size_bytes=0)  # fmt: skip
+            tree.show(path, partial(_active_khz, tree, memory.domain), size_bytes=0)
     tree.show("/proc/stat", lambda: _stat(tree), size_bytes=0)
     model = f"{board.title}\0"
     tree.show("/proc/device-tree/model", lambda: model, size_bytes=len(model))
+
+
+def _permille(tree: Tree, unit: str) -> str:
+    return shown(round(1000.0 * tree.twin.busy(unit)))
+
+
+def _active_khz(tree: Tree, domain: str) -> str:
+    """The activity monitor counts how many kHz of its clock the memory worked."""
+    return shown(round(tree.twin.memory_busy() * tree.twin.hz(domain) / 1e3))
 
 
 def _stat(tree: Tree) -> str:

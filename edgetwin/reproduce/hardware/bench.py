@@ -99,7 +99,7 @@ def served(name: str, *options: str, speed: float = 1.0, seed: int = 0) -> Itera
     program = "from edgetwin.cli import main; main()"
     command = [sys.executable, "-c", program, "serve", name, "--mount", str(root),
                "--speed", str(speed), "--seed", str(seed), *options]  # fmt: skip
-    log = tempfile.TemporaryFile()
+    log = tempfile.TemporaryFile()  # noqa: SIM115  closed below
     process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
     try:
         _wait_for(root / "edgetwin" / "now_s", process, log)

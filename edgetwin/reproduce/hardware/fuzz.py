@@ -28,7 +28,8 @@ _ODD: Final[tuple[Any, ...]] = (
 )  # fmt: skip
 _PATHS: Final = (
     "/etc/passwd", "/sys/../../../etc/passwd", "/sys/class/../../../etc/shadow",
-    "/sys/kernel/debug/../../etc/hosts", "/sys/devices/*/*/*/*/*/*/*", "/sys/class/hwmon/escape/pwm1",
+    "/sys/kernel/debug/../../etc/hosts", "/sys/devices/*/*/*/*/*/*/*",
+    "/sys/class/hwmon/escape/pwm1",
     "/sys/power/state", "/sys/kernel/debug/clk/override.emc/../../../../../canary", "relative", "",
     "/proc/self/mem", "/sys/devices/system/cpu/cpu0/online", "/sys/devices/system/cpu/cpu1/online",
 )  # fmt: skip
@@ -115,7 +116,7 @@ def _wish(board: Board, rng: np.random.Generator) -> Any:
 
 def hostile_spec(board: Board, rng: np.random.Generator) -> dict[str, Any]:
     """A description that wants other files, clocks and limits than the board has."""
-    spec = json.loads(json.dumps(description(board, Limits())))
+    spec: dict[str, Any] = json.loads(json.dumps(description(board, Limits())))
     clock = spec["clocks"][str(rng.choice([*spec["clocks"]]))]
     key = str(rng.choice(["min", "max", "governor", "rate", "switches", "read", "list"]))
     clock[key] = [str(rng.choice(_PATHS))]
@@ -235,4 +236,3 @@ def lines_of(found: Fuzzed) -> Iterator[str]:
     yield from found.unrestored
     if found.canary_touched:
         yield "a file outside the board was written"
-

@@ -1,4 +1,4 @@
-"""Faults on purpose: a host drives a virtual board, something breaks, and the board is looked at."""
+"""Faults on purpose: a host drives a virtual board, something breaks, the board is looked at."""
 
 import json
 import os
