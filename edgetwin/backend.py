@@ -1,6 +1,6 @@
 """The seam: a Policy reads a Reading and returns Knobs, a Backend turns Knobs into a Trace."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, final, runtime_checkable
 
@@ -8,6 +8,7 @@ from edgetwin.kernel.state import QOS_SHARE
 from hw_models.board import Board, Knobs
 from hw_models.jobs import Job, JobKind
 from hw_models.log_work import LOOPS, WORK
+from hw_models.naming import unknown
 from hw_models.trace import Reading, Trace
 
 if TYPE_CHECKING:
@@ -167,3 +168,38 @@ def run(
     meta = {"board": backend.board.name, "source": "edgetwin"} | ({WORK: LOOPS} if jobs else {})
     whole = Trace.from_readings(Trace.concat(traces), meta)
     return RunResult(trace=whole, jobs=jobs, kpis=backend.kpis())
+
+
+def asked_knobs(board: Board, knobs: Knobs, jobs: Collection[str]) -> list[str]:
+    """Every knob that is named, by its place in Knobs; jobs are those that run.
+
+    KeyError or ValueError for a name or value that the board does not have.
+    """
+    asked = []
+    for domain, hz in knobs.freq_hz.items():
+        board.opp(domain, hz)
+        asked.append(f"freq_hz.{domain}")
+    for domain, governor in knobs.governor.items():
+        offered = board.domain(domain).governors
+        if governor not in offered:
+            raise ValueError(unknown(f"governor of {domain}", governor, offered))
+        asked.append(f"governor.{domain}")
+    for name, values in (("placement", knobs.placement), ("batch", knobs.batch)):
+        for job in values:
+            if job not in jobs:
+                raise KeyError(unknown("running job", job, jobs))
+            asked.append(f"{name}.{job}")
+    for unit in knobs.placement.values():
+        board.unit(unit)
+    return [*asked, *_asked_fan(board, knobs.fan)]
+
+
+def _asked_fan(board: Board, level: int | None) -> list[str]:
+    fan = board.limits.fan
+    if level is None:
+        return []
+    if fan is None:
+        raise ValueError(f"{board.name} has no fan to set.")
+    if not -1 <= level < len(fan.pwm):
+        raise ValueError(f"fan level {level} is not -1 (automatic) or 0..{len(fan.pwm) - 1}.")
+    return ["fan"]

@@ -1,7 +1,8 @@
-"""The only constructor of backends: the same call for a simulated and a recorded board."""
+"""The only constructor of backends: the same call for a twin, a recording and a real board."""
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from edgetwin.backend import Backend
 from edgetwin.scenario import Scenario, load_scenario
@@ -10,7 +11,7 @@ from hw_models.naming import unknown
 from hw_models.plugins import Registry
 from hw_models.trace import Trace, read_trace
 
-KINDS = ("sim", "replay")
+KINDS = ("sim", "replay", "hardware")
 BACKENDS: Registry[Callable[..., Backend]] = Registry("edgetwin.backends", "backend")
 """Backends of third parties: called with board=, scenario= and seed=, and trace= if given."""
 
@@ -35,13 +36,27 @@ def make_backend(
     seed: int = 0,
     trace: str | Path | Trace | None = None,
     coast: bool = True,
+    **device: Any,
 ) -> Backend:
-    """A backend of a kind: "sim" (the twin), "replay" (a recorded trace), or an added one.
+    """A backend of a kind: "sim" (twin), "replay" (trace), "hardware" (board), or an added one.
 
-    board, scenario and trace are names, paths or objects. KeyError for an unknown kind or name,
-    ValueError when what the kind needs is missing or does not fit.
+    board, scenario and trace are names, paths or objects. Further options are those of `Device`:
+    target (local or ssh://user@host), root, limits, ... KeyError for an unknown kind or name,
+    ValueError when what the kind needs is missing or does not fit, HardwareError for a board that
+    does not answer.
     """
     made = load_board(board)
+    if kind == "hardware":
+        from edgetwin.hardware import Device
+        from edgetwin.hardware.host import fitted
+
+        if trace is not None:
+            raise ValueError("backend 'hardware' takes no trace; use backend 'replay'.")
+        plan = None if scenario is None else load_scenario(scenario)
+        place = {name: device[name] for name in ("target", "root") if name in device}
+        return Device(fitted(made, **place), scenario=plan, seed=seed, **device)
+    if device:
+        raise ValueError(f"{', '.join(device)}: for backend 'hardware' only, not for {kind!r}.")
     if kind == "sim":
         from edgetwin.simulator import Simulator
 

@@ -4,9 +4,9 @@ import hashlib
 import pickle
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, final
@@ -14,6 +14,7 @@ from typing import Any, final
 from edgetwin.backend import RunResult, run
 from edgetwin.cells import run_cells
 from edgetwin.factory import make_backend
+from edgetwin.hardware.errors import SafetyAbort
 from edgetwin.intervals import Kpis
 from edgetwin.policies import PolicyEntry, find_policy
 from edgetwin.progress import Progress
@@ -30,7 +31,8 @@ Watch = Callable[[PolicyEntry, int], Callable[[Reading], None]]
 class Study:
     """What is compared: every policy on every board under every scenario, with every seed.
 
-    A run lasts duration_s at most, and the scenario's own duration where that is None.
+    A run lasts duration_s at most, and the scenario's own duration where that is None. device are
+    the options of backend "hardware".
     """
 
     policies: tuple[PolicyEntry, ...]
@@ -39,6 +41,7 @@ class Study:
     seeds: tuple[int, ...]
     duration_s: float | None = None
     backend: str = "sim"
+    device: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for what in ("policies", "boards", "scenarios"):
@@ -64,7 +67,7 @@ class Study:
         """Every pair fits as far as its start tells, or ValueError before anything is run."""
         for board in self.boards:
             for scenario in self.scenarios:
-                make_backend(self.backend, board=board, scenario=scenario).close()
+                make_backend(self.backend, board=board, scenario=scenario, **self.device).close()
             for policy in self.policies:
                 policy.make().reset(board, seed=self.seeds[0])
 
@@ -77,6 +80,11 @@ class Study:
             "seeds": self.seeds,
             "duration_s": self.duration_s,
             "backend": self.backend,
+            **{
+                f"device {name}": str(value)
+                for name, value in self.device.items()
+                if name != "watch"
+            },
         }
 
     def open(self, path: Path, command: Sequence[str], **more: object) -> RunFolder:
@@ -143,9 +151,14 @@ def run_one(
 ) -> RunResult:
     """One run of a study; watch sees every reading."""
     duration_s = study.duration_s or scenario.duration_s
-    backend = make_backend(study.backend, board=board, scenario=scenario, seed=seed)
+    backend = make_backend(
+        study.backend, board=board, scenario=scenario, seed=seed, **study.device
+    )  # fmt: skip
     try:
-        return run(backend, policy.make(), duration_s=duration_s, seed=seed, watch=watch)
+        result = run(backend, policy.make(), duration_s=duration_s, seed=seed, watch=watch)
+        if getattr(backend, "tripped", ""):
+            raise SafetyAbort(f"{board.name} {backend.tripped}; the board was given back.")  # type: ignore[attr-defined]
+        return result
     finally:
         backend.close()
 

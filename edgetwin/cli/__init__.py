@@ -8,19 +8,23 @@ import typer.core
 
 from edgetwin.cli.boards import boards
 from edgetwin.cli.calibrate import calibrate
+from edgetwin.cli.doctor import doctor
 from edgetwin.cli.envs import envs
 from edgetwin.cli.excite import excite
 from edgetwin.cli.export import export
+from edgetwin.cli.gap import gap
 from edgetwin.cli.gate import gate
 from edgetwin.cli.new import new
 from edgetwin.cli.record import record
 from edgetwin.cli.replay import replay
 from edgetwin.cli.reproduce import reproduce
 from edgetwin.cli.run import run
+from edgetwin.cli.serve import serve
 from edgetwin.cli.sweep import sweep
 from edgetwin.cli.transfer import transfer
 from edgetwin.cli.validate import validate
 from edgetwin.cli.view import view
+from edgetwin.hardware.errors import HardwareError, SafetyAbort
 
 OK, FAILED, USAGE, NO_HARDWARE, UNSAFE = range(5)
 
@@ -35,7 +39,7 @@ app = typer.Typer(
 )
 VERBS = (
     boards, envs, run, sweep, replay, record, excite, calibrate, validate, transfer, reproduce,
-    gate, view, export, new,
+    gate, view, export, new, serve, doctor, gap,
 )  # fmt: skip
 for verb in VERBS:
     app.command()(verb)
@@ -50,7 +54,8 @@ def _run(arguments: list[str]) -> int:
     try:
         result = app(arguments or ["--help"], prog_name="edgetwin", standalone_mode=False)
     except (ImportError, KeyError, OSError, RuntimeError, ValueError) as error:
-        return _complain(_one_line(error))
+        codes: dict[type[Exception], int] = {HardwareError: NO_HARDWARE, SafetyAbort: UNSAFE}
+        return _complain(_one_line(error), codes.get(type(error), USAGE))
     except KeyboardInterrupt:
         return _complain("interrupted", 130)
     except Exception as error:

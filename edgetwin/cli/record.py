@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edgetwin.cli.output import Json, announce_compiling, note, print_json
+from edgetwin.cli.target import Root, Target, device_options
 
 if TYPE_CHECKING:
     from edgetwin.backend import Backend
@@ -19,7 +20,9 @@ def record(
     ] = None,
     scenario: Annotated[str | None, typer.Option(help="Scenario name or file.")] = None,
     board: Annotated[str | None, typer.Option(help="Board name or board.toml.")] = None,
-    backend: Annotated[str, typer.Option(help="sim (the twin) or replay (a trace).")] = "sim",
+    backend: Annotated[str, typer.Option(help="sim (the twin), replay or hardware.")] = "sim",
+    target: Target = None,
+    root: Root = None,
     trace: Annotated[Path | None, typer.Option(help="What backend replay plays.")] = None,
     duration_s: Annotated[
         float | None, typer.Option("--duration", help="Seconds at most; default: the scenario's.")
@@ -50,7 +53,8 @@ def record(
     plan, name = _scenario_and_board(task, scenario, board, backend)
     length_s = _length_s(duration_s, plan, trace)
     made = load_board(name)
-    source = make_backend(backend, board=made, scenario=plan, seed=seed, trace=trace)
+    device = device_options(backend, target, root)
+    source = make_backend(backend, board=made, scenario=plan, seed=seed, trace=trace, **device)
     announce_compiling()
     with Progress("recording", max(1, round(length_s / period_s))) as progress:
         kept = _recorded(source, length_s, period_s, seed, progress)

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from edgetwin.cli.output import Json, announce_compiling, note, print_json, print_table, show
+from edgetwin.cli.target import DryRun, Root, Target, device_options
 
 
 def run(
@@ -24,7 +25,10 @@ def run(
     duration_s: Annotated[
         float | None, typer.Option("--duration", help="Simulated seconds at most; default by task.")
     ] = None,
-    backend: Annotated[str, typer.Option(help="sim (the twin).")] = "sim",
+    backend: Annotated[str, typer.Option(help="sim (the twin) or hardware.")] = "sim",
+    target: Target = None,
+    root: Root = None,
+    dry_run: DryRun = False,
     jobs: Annotated[int, typer.Option(help="Processes; -1 for one a core.")] = 1,
     out: Annotated[Path | None, typer.Option(help="Folder to keep the run in.")] = None,
     live: Annotated[
@@ -55,7 +59,10 @@ def run(
     if policies == "help":
         _list_policies(policy_entries(), task, as_json)
         return
-    study = _study(chosen, board, scenario, policies, seeds, seed, duration_s, backend)
+    device = device_options(backend, target, root, dry_run=dry_run)
+    study = _study(chosen, board, scenario, policies, seeds, seed, duration_s, backend, device)
+    if device and jobs != 1:
+        raise ValueError(f"--jobs {jobs}: one board runs one policy after the other; leave it out.")
     with ExitStack() as stack:
         path = out or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         folder = stack.enter_context(study.open(path, command(), verb="run", task=task))
@@ -98,6 +105,7 @@ def _study(
     seed: int,
     duration_s: float | None,
     backend: str,
+    device: Mapping[str, Any],
 ) -> Any:
     from edgetwin.policies import find_policy
     from edgetwin.scenario import load_scenario
@@ -115,6 +123,7 @@ def _study(
         seeds=tuple(range(seed, seed + seeds)),
         duration_s=duration_s or min(task.duration_s, plan.duration_s),
         backend=backend,
+        device=device,
     )
 
 

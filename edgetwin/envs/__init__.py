@@ -16,3 +16,21 @@ def register_envs() -> None:
                 vector_entry_point=task.vector_entry_point or None,
                 max_episode_steps=round(task.duration_s / task.step_s),
             )
+        if hardware_id(task.env_id) not in gym.registry:
+            gym.register(
+                id=hardware_id(task.env_id),
+                entry_point=task.entry_point,
+                kwargs={"backend": "hardware"},
+                max_episode_steps=round(task.duration_s / task.step_s),
+                nondeterministic=True,
+            )
+
+
+def hardware_id(env_id: str) -> str:
+    """The id of a task on hardware, where the same seed does not give the same run.
+
+    >>> hardware_id("edgetwin/Thermal-v0")
+    'edgetwin/Thermal-hw-v0'
+    """
+    name, _, version = env_id.rpartition("-")
+    return f"{name}-hw-{version}"

@@ -143,7 +143,12 @@ def _qos(s: Any, b: Any, d: int) -> int:
     if s.skip[d]:
         return s.target[d]
     goal = lowest_at_least(b, d, s.domain_need_hz[d])
-    now = s.target[d]
+    return one_step(s.target[d], goal)
+
+
+@inline
+def one_step(now: int, goal: int) -> int:
+    """The operating point next to now on the way to goal."""
     return now + (goal > now) - (goal < now)
 
 

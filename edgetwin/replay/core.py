@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Any, Final, final
 import numpy as np
 from numpy.typing import NDArray
 
-from edgetwin.backend import Applied, JobId, JobResult
+from edgetwin.backend import Applied, JobId, JobResult, asked_knobs
 from edgetwin.replay.life import kpis_of, results_of
 from hw_models.board import Board, Knobs
 from hw_models.jobs import Job
-from hw_models.naming import unknown
 from hw_models.recorded import recorded
 from hw_models.trace import Reading, Trace
 
@@ -52,7 +51,7 @@ class Replay:
 
     def apply(self, knobs: Knobs) -> Applied:
         """Refuse every knob as recorded; KeyError or ValueError for one the board does not have."""
-        asked = list(_asked(self.board, knobs, self._newest().jobs))
+        asked = asked_knobs(self.board, knobs, self._newest().jobs)
         return Applied(accepted=Knobs(), refused=dict.fromkeys(asked, RECORDED))
 
     def advance(self, dt_s: float) -> Trace:
@@ -109,35 +108,3 @@ def _in_own_terms(board: Board, trace: Trace) -> tuple[Trace, tuple[str, ...]]:
     columns |= {name: given[name] for name in ("throttled", "cap_w") if name in given}
     columns |= {name: values for name, values in given.items() if name.startswith("jobs.")}
     return Trace(columns, trace.meta), seen.notes
-
-
-def _asked(board: Board, knobs: Knobs, jobs: Any) -> list[str]:
-    """Every knob that is named, by its place in Knobs."""
-    asked = []
-    for domain, hz in knobs.freq_hz.items():
-        board.opp(domain, hz)
-        asked.append(f"freq_hz.{domain}")
-    for domain, governor in knobs.governor.items():
-        offered = board.domain(domain).governors
-        if governor not in offered:
-            raise ValueError(unknown(f"governor of {domain}", governor, offered))
-        asked.append(f"governor.{domain}")
-    for name, values in (("placement", knobs.placement), ("batch", knobs.batch)):
-        for job in values:
-            if job not in jobs:
-                raise KeyError(unknown("running job", job, jobs))
-            asked.append(f"{name}.{job}")
-    for unit in knobs.placement.values():
-        board.unit(unit)
-    return [*asked, *_asked_fan(board, knobs.fan)]
-
-
-def _asked_fan(board: Board, level: int | None) -> list[str]:
-    fan = board.limits.fan
-    if level is None:
-        return []
-    if fan is None:
-        raise ValueError(f"{board.name} has no fan to set.")
-    if not -1 <= level < len(fan.pwm):
-        raise ValueError(f"fan level {level} is not -1 (automatic) or 0..{len(fan.pwm) - 1}.")
-    return ["fan"]

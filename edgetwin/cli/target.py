@@ -1,0 +1,38 @@
+"""Options of every verb that talks to a board on the desk."""
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+from edgetwin.cli.output import note
+
+Target = Annotated[
+    str | None, typer.Option(help="Where the board is: local (default) or ssh://user@host.")
+]
+Root = Annotated[
+    str | None, typer.Option(help="Folder that stands for / of the board (a virtual one).")
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Print what would be written to the board; write nothing.")
+]
+
+
+def device_options(
+    backend: str, target: str | None, root: str | None, *, dry_run: bool = False
+) -> dict[str, Any]:
+    """What `make_backend` is told of the device; ValueError where there is none to tell of."""
+    given = {name: value for name, value in (("target", target), ("root", root)) if value}
+    if backend == "hardware":
+        watch: Callable[[str, str], None] | None = _print_write if dry_run else None
+        return given | (
+            {"dry_run": True, "watch": watch} if dry_run else {"target": target or "local"}
+        )
+    if given or dry_run:
+        named = [*(f"--{name}" for name in given), *(["--dry-run"] if dry_run else [])]
+        raise ValueError(f"{', '.join(named)}: for --backend hardware only.")
+    return {}
+
+
+def _print_write(path: str, text: str) -> None:
+    note(f"would write {text} to {path}")
