@@ -130,7 +130,7 @@ def run_one(
     duration_s = study.duration_s or scenario.duration_s
     backend = make_backend(study.backend, board=board, scenario=scenario, seed=seed)
     try:
-        return run(backend, policy.make(), duration_s=duration_s, seed=seed)
+        return run(backend, policy.make(), duration_s=duration_s, seed=seed, scenario=scenario)
     finally:
         backend.close()
 

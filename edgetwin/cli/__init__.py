@@ -10,11 +10,13 @@ from edgetwin.cli.boards import boards
 from edgetwin.cli.calibrate import calibrate
 from edgetwin.cli.envs import envs
 from edgetwin.cli.excite import excite
+from edgetwin.cli.plan import plan
 from edgetwin.cli.record import record
 from edgetwin.cli.replay import replay
 from edgetwin.cli.reproduce import reproduce
 from edgetwin.cli.run import run
 from edgetwin.cli.sweep import sweep
+from edgetwin.cli.train import train
 from edgetwin.cli.transfer import transfer
 from edgetwin.cli.validate import validate
 
@@ -30,7 +32,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 VERBS = (
-    boards, envs, run, sweep, replay, record, excite, calibrate, validate, transfer, reproduce,
+    boards, envs, run, sweep, replay, record, excite, calibrate, validate, transfer, plan, train,
+    reproduce,
 )  # fmt: skip
 for verb in VERBS:
     app.command()(verb)

@@ -271,6 +271,22 @@ class Planner:
         return text + f"; the chance of that is {chance:.0%}."
 
 
+def judged(plan: Plan, truth: Planner) -> dict[str, Any]:
+    """A plan's JSON with the truth about its choice, the optimum by brute force, and the gap.
+
+    The optimum, and with it the gap, is null where truly nothing stays below the cap.
+    """
+    true = truth.cell(plan.choice.at, plan.cap_w)
+    found = plan.as_json() | {"true": true.as_json()}
+    try:
+        best = truth.plan(plan.cap_w, objective=plan.objective, deadline_s=plan.deadline_s)
+    except ValueError:
+        return found
+    cost = "time_s" if plan.objective == "time" else "energy_j"
+    gap = getattr(true, cost) / getattr(best.choice, cost) - 1.0
+    return found | {"optimum": best.choice.as_json(), "gap": gap}
+
+
 def _check(cap_w: float, deadline_s: float | None, confidence: float) -> None:
     if not (np.isfinite(cap_w) and cap_w > 0):
         raise ValueError(f"the cap is {cap_w} W; give a number above zero.")

@@ -7,7 +7,7 @@ geometric number of tries. A batch that one lucky run of five reached is not bes
 
 import csv
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import Final, final
@@ -15,6 +15,7 @@ from typing import Final, final
 import numpy as np
 from numpy.typing import NDArray
 
+from edgetwin.storage import read_json, strict_json, write_atomically
 from hw_models.naming import unknown
 
 Array = NDArray[np.float64]
@@ -147,6 +148,39 @@ def table_efficiency(
     return Efficiency(
         needed=dict(needed), share=dict.fromkeys(needed, share), unit=unit, source=source
     )
+
+
+def in_samples(efficiency: Efficiency, epoch_samples: float) -> Efficiency:
+    """Epochs as samples, for a training set of so many."""
+    if efficiency.unit != "epochs":
+        raise ValueError(f"the efficiency counts {efficiency.unit}, not epochs.")
+    if not epoch_samples > 0:
+        raise ValueError(f"an epoch has {epoch_samples} samples; give a number above zero.")
+    needed = {batch: epochs * epoch_samples for batch, epochs in efficiency.needed.items()}
+    return replace(efficiency, needed=needed, unit="samples")
+
+
+def write_efficiency(efficiency: Efficiency, path: Path) -> None:
+    """An efficiency as a file that `edgetwin plan --efficiency` reads."""
+    write_atomically(path, strict_json({"schema": 1, **asdict(efficiency)}) + "\n")
+
+
+def read_efficiency(path: str | PathLike[str]) -> Efficiency:
+    """An efficiency that was written by `write_efficiency`; ValueError for anything else."""
+    record = read_json(Path(path))
+    try:
+        return Efficiency(
+            needed={int(b): float(v) for b, v in record["needed"].items()},
+            share={int(b): float(v) for b, v in record["share"].items()},
+            unit=str(record["unit"]),
+            source=str(record["source"]),
+            target=record["target"],
+        )
+    except (KeyError, TypeError, AttributeError):
+        raise ValueError(
+            f"{path} holds no efficiency; expected needed, share, unit, source and target, as "
+            "`edgetwin train --measure` writes them."
+        ) from None
 
 
 def read_runs(path: str | PathLike[str]) -> dict[str, Runs]:

@@ -13,7 +13,7 @@ from typing import Any, Final, final
 import numpy as np
 from numpy.typing import NDArray
 
-from edgetwin.systems.planner.choice import CONFIDENCE, Objective, Plan, Planner
+from edgetwin.systems.planner.choice import CONFIDENCE, Objective, Plan, Planner, judged
 from edgetwin.systems.planner.efficiency import Efficiency, Runs, read_runs, runs_of
 from edgetwin.systems.planner.profiler import POINTS, GridMeter, Profile, profile, usable
 from edgetwin.systems.planner.space import Space
@@ -92,18 +92,10 @@ class Replayed:
 
     def judged(self, plan: Plan) -> dict[str, Any]:
         """A plan's JSON with what the table says of the choice, and brute force over all cells."""
-        truth = self.truth
-        best = truth.plan(plan.cap_w, objective=plan.objective, deadline_s=plan.deadline_s)
-        true = truth.cell(plan.choice.at, plan.cap_w)
-        cost = "time_s" if plan.objective == "time" else "energy_j"
-        return plan.as_json() | {
-            "workload": self.name,
-            "target": self.efficiency.target,
-            "true": true.as_json(),
-            "optimum": best.choice.as_json(),
-            "gap": getattr(true, cost) / getattr(best.choice, cost) - 1.0,
-            "power_is_flat": self.is_flat,
-        }
+        more = {
+            "workload": self.name, "target": self.efficiency.target, "power_is_flat": self.is_flat,
+        }  # fmt: skip
+        return judged(plan, self.truth) | more
 
 
 def replayed(grid: Grid, runs: Runs, target: float) -> Replayed:

@@ -1,5 +1,6 @@
 """What is believed about every cell of a space: measured where it was, predicted elsewhere."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, final
 
@@ -28,7 +29,8 @@ class Point:
     mean_w: float
     peak_w: float
     time_share: float = 0.0
-    power_share: float = 0.0
+    mean_share: float = 0.0
+    peak_share: float = 0.0
 
 
 @final
@@ -89,8 +91,8 @@ class Surface:
         )  # fmt: skip
         for at, point in self.points.items():
             found.time_s[at], found.time_share[at] = point.time_s, point.time_share
-            found.mean_w[at], found.mean_share[at] = point.mean_w, point.power_share
-            found.peak_w[at], found.peak_share[at] = point.peak_w, point.power_share
+            found.mean_w[at], found.mean_share[at] = point.mean_w, point.mean_share
+            found.peak_w[at], found.peak_share[at] = point.peak_w, point.peak_share
             found.is_measured[at] = True
         return found
 
@@ -126,6 +128,17 @@ class Surface:
             power_w=mean_w,
             peak_w=None if np.array_equal(peak_w, mean_w) else peak_w,
         )
+
+
+def known_points(points: Sequence[Point]) -> Belief:
+    """Cells of which every one is known, in order."""
+    zero = np.zeros(len(points))
+    return Belief(
+        time_s=np.array([p.time_s for p in points]), time_share=zero,
+        mean_w=np.array([p.mean_w for p in points]), mean_share=zero,
+        peak_w=np.array([p.peak_w for p in points]), peak_share=zero,
+        is_measured=np.ones(len(points), dtype=bool),
+    )  # fmt: skip
 
 
 def known_belief(grid: Grid) -> Belief:
