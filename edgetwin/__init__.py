@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from edgetwin.policies import PolicyEntry, make_policy, register_policy
     from edgetwin.scenario import Scenario, load_scenario, scenario_names
     from edgetwin.sweeps import sweep
+    from edgetwin.systems.planner.hook import training_hook
 
 __version__ = "0.1.0"
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "run",
     "scenario_names",
     "sweep",
+    "training_hook",
 ]
 
 _HOMES = {
@@ -58,6 +60,7 @@ _HOMES = {
     "edgetwin.policies": ("PolicyEntry", "make_policy", "register_policy"),
     "edgetwin.scenario": ("Scenario", "load_scenario", "scenario_names"),
     "edgetwin.sweeps": ("sweep",),
+    "edgetwin.systems.planner.hook": ("training_hook",),
 }
 
 

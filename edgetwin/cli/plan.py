@@ -119,7 +119,7 @@ def _of_board(
 
     announce_compiling()
     made = load_board(board)
-    asked = None if batches is None else [_whole("--batches", b) for b in batches.split(",")]
+    asked = None if batches is None else [whole("--batches", b) for b in batches.split(",")]
     task = board_task(
         made, load_network(network), needed, batches=asked, chooses_memory=memory_clock
     )
@@ -144,7 +144,7 @@ def _efficiency(
 
     if samples is not None:
         pairs = [pair.partition("=") for pair in samples.split(",")]
-        needed = {_whole("--samples", b): float(_whole("--samples", n)) for b, _, n in pairs}
+        needed = {whole("--samples", b): float(whole("--samples", n)) for b, _, n in pairs}
         return table_efficiency(needed, share=0.0, source="--samples")
     if runs is None:
         raise ValueError(
@@ -165,7 +165,7 @@ def _efficiency(
     return in_samples(of_name.efficiency(chosen), epoch_samples)
 
 
-def _whole(option: str, text: str) -> int:
+def whole(option: str, text: str) -> int:
     try:
         value = int(text.strip().replace("_", ""))
     except ValueError:

@@ -112,7 +112,7 @@ def profile(
     surface = Surface(space, seed=seed) if begin is None else begin.copy()
     search = _Search(space=space, goal=goal, surface=surface, meter=meter, hold=hold, watch=watch)
     rng = np.random.default_rng(seed)
-    search.spread_out(min(points // _FIRST_SHARE, _MOST_FIRST), rng)
+    search.spread_out(first_count(points), rng)
     while len(surface.points) < points:
         at = search.next(points - len(surface.points), points)
         if at is None:
@@ -124,6 +124,25 @@ def profile(
         space=space, surface=surface, belief=belief, refused=tuple(sorted(search.refused)),
         overshoot=max(0.0, float(peaks_w.max() / goal.caps_w.min() - 1.0)),
     )  # fmt: skip
+
+
+def first_count(points: int) -> int:
+    """How many of the points are spread out before any result is looked at."""
+    return max(min(points // _FIRST_SHARE, _MOST_FIRST), FEWEST)
+
+
+def first_cells(
+    space: Space, n: int, rng: np.random.Generator, *, is_held: bool = False
+) -> list[int]:
+    """The first n cells: far apart, or among the lowest settings where the cap must be held."""
+    n = min(n, len(space))
+    if not is_held:
+        axes = [space.batch, space.setting]
+        axes += [] if space.memory_hz is None else [space.memory_hz]
+        return [int(i) for i in space_filling(tuple(axes), n, rng)]
+    order = np.lexsort((space.batch, space.setting))
+    low = order[: max(n, len(space.batches))]
+    return [int(low[i]) for i in np.unique(np.linspace(0, len(low) - 1, n).round().astype(int))]
 
 
 def usable(space: Space, efficiency: Efficiency) -> Space:
@@ -173,8 +192,7 @@ class _Search:
 
     def spread_out(self, n: int, rng: np.random.Generator) -> None:
         """The first cells: far apart, or at the lowest settings where the cap must be held."""
-        n = max(n, FEWEST)
-        for at in self._first(n, rng):
+        for at in first_cells(self.space, n, rng, is_held=self.hold is not None):
             if len(self.surface.points) >= n:
                 return
             if at not in self.surface.points:
@@ -190,17 +208,6 @@ class _Search:
                 f"the board runs only {len(self.surface.points)} of {len(self.space)} cells; a "
                 f"profile needs {FEWEST}."
             )
-
-    def _first(self, n: int, rng: np.random.Generator) -> Sequence[int]:
-        space = self.space
-        n = min(n, len(space))
-        if self.hold is None:
-            axes = [space.batch, space.setting]
-            axes += [] if space.memory_hz is None else [space.memory_hz]
-            return [int(i) for i in space_filling(tuple(axes), n, rng)]
-        order = np.lexsort((space.batch, space.setting))
-        low = order[: max(n, len(np.unique(space.batch)))]
-        return [int(low[i]) for i in np.unique(np.linspace(0, len(low) - 1, n).round().astype(int))]
 
     def next(self, left: int, points: int) -> int | None:
         """The cell to measure when so many of the points are left."""

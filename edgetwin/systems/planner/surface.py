@@ -14,7 +14,7 @@ from hw_models.tables import Grid
 Array = NDArray[np.float64]
 
 FEWEST: Final = 3
-_REFITS: Final = 1.6  # the form is fitted anew when there are so many times as many cells
+_REFITS: Final = 2.0  # the form is fitted anew when there are so many times as many cells
 
 
 @final
