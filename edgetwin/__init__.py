@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from edgetwin.scenario import Scenario, load_scenario, scenario_names
     from edgetwin.sweeps import sweep
     from edgetwin.tasks import Task, register_task
+    from edgetwin.systems.planner.hook import training_hook
 
 __version__ = "0.1.0"
 __all__ = [
@@ -48,6 +49,7 @@ __all__ = [
     "run",
     "scenario_names",
     "sweep",
+    "training_hook",
 ]
 
 _HOMES = {
@@ -66,6 +68,7 @@ _HOMES = {
     "edgetwin.scenario": ("Scenario", "load_scenario", "scenario_names"),
     "edgetwin.sweeps": ("sweep",),
     "edgetwin.tasks": ("Task", "register_task"),
+    "edgetwin.systems.planner.hook": ("training_hook",),
 }
 
 

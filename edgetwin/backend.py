@@ -98,6 +98,14 @@ class Policy(Protocol):
         """The knobs to turn now, given what the sensors say."""
 
 
+@runtime_checkable
+class Briefed(Protocol):
+    """A policy that plans ahead: it is told the jobs of the scenario before the run."""
+
+    def brief(self, jobs: Mapping[JobId, Job]) -> None:
+        """What will run, by name, after `reset` and before the first reading."""
+
+
 @final
 class FunctionPolicy:
     """A plain function Reading -> Knobs as a policy."""
@@ -146,14 +154,18 @@ def run(
 ) -> RunResult:
     """Run a policy on a backend until duration_s has passed or the backend is done.
 
-    watch is called with every reading (progress, live views). ValueError for a duration or a
-    period that is not positive, or a policy that returns no Knobs. The backend is not closed.
+    watch is called with every reading (progress, live views). A policy with `brief` is told the
+    jobs of the scenario, where one is given here. ValueError for a duration or a period that is not
+    positive, or a policy that returns no Knobs. The backend is not closed.
     """
     if not duration_s > 0:
         raise ValueError(f"duration is {duration_s} s; it must be positive.")
     policy = as_policy(policy)
     reading = backend.reset(seed=seed, scenario=scenario)
     policy.reset(backend.board, seed=seed, twin=twin)
+    if scenario is not None and isinstance(policy, Briefed):
+        planned = scenario.realise(backend.board, seed=seed).arrivals
+        policy.brief({arrival.id: arrival.job for arrival in planned})
     start_s, traces = reading.t_s, [Trace.from_readings([reading])]
     while (left_s := start_s + duration_s - reading.t_s) > 1e-9 and not backend.done:
         knobs = policy(reading)

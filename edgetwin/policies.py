@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from inspect import getdoc
 from typing import TYPE_CHECKING, final
 
@@ -20,6 +21,9 @@ from hw_models.trace import Reading
 
 if TYPE_CHECKING:
     from edgetwin.simulator import Simulator
+
+# Systems of the library whose policies are registered by their module `entries`.
+SYSTEMS = ("planner",)
 
 
 @final
@@ -107,6 +111,8 @@ def register_policy(entry: PolicyEntry) -> None:
 
 def policy_entries() -> Mapping[str, PolicyEntry]:
     """All policies by name, added governors and those of installed packages included."""
+    for system in SYSTEMS:
+        import_module(f"edgetwin.systems.{system}.entries")
     found = {name: ADDED.find(name) for name in ADDED.names()}
     table = {name: entry for name, entry in found.items() if entry is not None}
     for name in GOVERNORS.names():

@@ -155,7 +155,10 @@ def run_one(
         study.backend, board=board, scenario=scenario, seed=seed, **study.device
     )  # fmt: skip
     try:
-        result = run(backend, policy.make(), duration_s=duration_s, seed=seed, watch=watch)
+        result = run(
+            backend, policy.make(), duration_s=duration_s, seed=seed, scenario=scenario,
+            watch=watch,
+        )  # fmt: skip
         if getattr(backend, "tripped", ""):
             raise SafetyAbort(f"{board.name} {backend.tripped}; the board was given back.")  # type: ignore[attr-defined]
         return result

@@ -112,7 +112,8 @@ class Grid:
     """Time and mean power of a training workload over batch size and one knob, (n,) each.
 
     knob is what the second axis sets: a power limit in watts or a GPU clock in Hz. time_s is the
-    time of a fixed number of samples (an epoch), so that a faster cell has a smaller one.
+    time of a fixed number of samples (an epoch), so that a faster cell has a smaller one. peak_w is
+    the peak power, where it was measured too.
     """
 
     workload: str
@@ -121,11 +122,13 @@ class Grid:
     setting: Array
     time_s: Array
     power_w: Array
+    peak_w: Array | None = None
 
     def take(self, at: Sequence[int] | NDArray[np.int64]) -> "Grid":
         """Some of the cells, by position."""
         columns = {k: getattr(self, k)[at] for k in ("batch", "setting", "time_s", "power_w")}
-        return Grid(workload=self.workload, knob=self.knob, **columns)
+        peak_w = None if self.peak_w is None else self.peak_w[at]
+        return Grid(workload=self.workload, knob=self.knob, peak_w=peak_w, **columns)
 
 
 def table_kind(path: str | PathLike[str]) -> Kind | None:

@@ -15,12 +15,14 @@ from edgetwin.cli.export import export
 from edgetwin.cli.gap import gap
 from edgetwin.cli.gate import gate
 from edgetwin.cli.new import new
+from edgetwin.cli.plan import plan
 from edgetwin.cli.record import record
 from edgetwin.cli.replay import replay
 from edgetwin.cli.reproduce import reproduce
 from edgetwin.cli.run import run
 from edgetwin.cli.serve import serve
 from edgetwin.cli.sweep import sweep
+from edgetwin.cli.train import train
 from edgetwin.cli.transfer import transfer
 from edgetwin.cli.validate import validate
 from edgetwin.cli.view import view
@@ -39,7 +41,7 @@ app = typer.Typer(
 )
 VERBS = (
     boards, envs, run, sweep, replay, record, excite, calibrate, validate, transfer, reproduce,
-    gate, view, export, new, serve, doctor, gap,
+    plan, train, gate, view, export, new, serve, doctor, gap,
 )  # fmt: skip
 for verb in VERBS:
     app.command()(verb)
