@@ -75,14 +75,14 @@ class MiniLM:
     def sentence_vectors(self, texts: Sequence[str], longest: int = 64) -> Tensor:
         """One vector of unit length a text, (n, 384)."""
         found = []
-        with torch.inference_mode():
+        with torch.no_grad():
             for ids in self.tokens(texts, longest):
                 row = torch.tensor([ids])
                 state = self.embedding({"input_ids": row, "attention_mask": torch.ones_like(row)})
                 for layer in self.layers:
                     state = layer(state)
                 found.append(vectors(state)[0])
-        return torch.stack(found).clone()
+        return torch.stack(found)
 
     def classifier(self, prompts: Sequence[str]) -> SplitModel:
         """Embedding, six layers and a head with one row a class: the vectors of the prompts."""
