@@ -1,0 +1,1 @@
+"""Federated fine-tuning with forward passes alone, priced on boards."""
