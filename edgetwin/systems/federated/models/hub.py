@@ -5,6 +5,7 @@ Families are told by `config.model_type`. Padding must be on the right, attentio
 (earlier) tokens: a sliding window must be longer than the texts.
 """
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, final
@@ -53,7 +54,7 @@ class HubLayer(nn.Module):
         self.causal = anatomy.causal
         size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
         self.width = config.num_attention_heads * size
-        self.rotary = anatomy.rotary
+        self.rotary = copy.deepcopy(anatomy.rotary)  # a module of two blocks cannot be cut
 
     def forward(self, state: State) -> State:
         """The same tokens, one layer further."""

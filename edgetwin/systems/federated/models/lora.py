@@ -20,18 +20,18 @@ class LowRank(nn.Module):
         super().__init__()
         outputs, inputs = _sizes(layer)
         self.layer = layer.requires_grad_(False)
-        self.down = nn.Linear(inputs, rank, bias=False)
-        self.up = nn.Linear(rank, outputs, bias=False)
+        self.lora_down = nn.Linear(inputs, rank, bias=False)
+        self.lora_up = nn.Linear(rank, outputs, bias=False)
         self.scale = scale
         bound = 1.0 / math.sqrt(inputs)
         chance = torch.Generator().manual_seed(seed)
         with torch.no_grad():
-            self.down.weight.uniform_(-bound, bound, generator=chance)
-            self.up.weight.zero_()
+            self.lora_down.weight.uniform_(-bound, bound, generator=chance)
+            self.lora_up.weight.zero_()
 
     def forward(self, x: Tensor) -> Tensor:
         """What the frozen map says, adapted."""
-        adapted: Tensor = self.layer(x) + self.scale * self.up(self.down(x))
+        adapted: Tensor = self.layer(x) + self.scale * self.lora_up(self.lora_down(x))
         return adapted
 
 
@@ -43,14 +43,13 @@ def with_lora(
     targets: Sequence[str] = TARGETS,
     seed: int = 0,
 ) -> SplitModel:
-    """Only adapters of the maps named `targets` and the last block (the head) are trained.
+    """Adapters of the maps named `targets` are trained and nothing else.
 
     The model is changed in place; `scale` is alpha / rank. ValueError where no map has such a
     name.
     """
     for block in model.blocks:
         block.requires_grad_(False)
-    model.blocks[-1].requires_grad_(True)
     found = 0
     for block in model.blocks:
         owners = [(m, name, c) for m in block.modules() for name, c in m.named_children()]
