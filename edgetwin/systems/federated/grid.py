@@ -171,5 +171,5 @@ def _check_range(units: Tensor) -> None:
     largest = float(units.abs().max()) * UNIT if len(units) else 0.0
     if not largest < _LARGEST * UNIT / 2:
         raise ValueError(
-            f"a weight is {largest:.3g}; the grid holds those below 8. Freeze its layer or scale it."
+            f"a weight is {largest:.3g}; the grid holds those below 8. Freeze or scale its layer."
         )

@@ -24,7 +24,7 @@ def _fedspzo(model: SplitModel, at: int | Sequence[int] | None = None, **setting
 def _whole(name: str, model: SplitModel, settings: Settings, **more: Any) -> Method:
     """A method that perturbs the model as a whole."""
     (block,), counted = split(model, [])
-    joint = {"coupling": "joint", "lr": 1e-4} | settings
+    joint: Settings = {"coupling": "joint", "lr": 1e-4} | settings
     return ZeroOrder(name, SplitZO(block, **joint), counted, **more)
 
 

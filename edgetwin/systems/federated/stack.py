@@ -1,6 +1,7 @@
 """Blocks of a model taken together, so that it can be split anywhere."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, final
 
 from torch import nn
@@ -31,9 +32,9 @@ def split(model: SplitModel, at: Sequence[int]) -> tuple[list[nn.Module], Counts
     """
     n = len(model.blocks)
     edges = [0, *at, n]
-    if any(a >= b for a, b in zip(edges, edges[1:], strict=False)):
+    if any(a >= b for a, b in pairwise(edges)):
         raise ValueError(f"cuts are {list(at)}; give rising places from 1 to {n - 1}.")
-    spans = list(zip(edges, edges[1:], strict=False))
+    spans = list(pairwise(edges))
     blocks = [Stack(list(model.blocks)[a:b]) for a, b in spans]
 
     def counted(batch: Batch) -> list[float]:

@@ -1,0 +1,1 @@
+"""The study of federated fine-tuning with forward passes alone."""

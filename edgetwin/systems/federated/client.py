@@ -1,0 +1,124 @@
+"""A client: it catches up by replay, takes local steps, and sends packets."""
+
+import struct
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import final
+
+import numpy as np
+import torch
+
+from edgetwin.storage import write_atomically
+from edgetwin.systems.federated.batch import Batch
+from edgetwin.systems.federated.messages import Order, Record
+from edgetwin.systems.federated.method import Method
+
+Batches = Callable[[int, int], Batch]
+"""The batch of a round and local step."""
+
+
+@final
+class Replica:
+    """A model's weights at a version: that many rounds have been replayed.
+
+    Replicas at the same version are equal bit for bit, so clients that are simulated in one
+    process may share one.
+    """
+
+    def __init__(self, method: Method, version: int = 0) -> None:
+        self.method, self.version = method, version
+
+    def catch_up(self, records: Sequence[Record]) -> None:
+        """Replay rounds in order; those already known are passed over.
+
+        ValueError where a round is missing.
+        """
+        for record in records:
+            if record.round > self.version:
+                raise ValueError(
+                    f"round {record.round} cannot follow version {self.version}; ask for those "
+                    "in between."
+                )
+            if record.round == self.version:
+                for weight, packet in record.entries:
+                    self.method.apply(packet, weight)
+                self.method.end_round([packet for _, packet in record.entries])
+                self.version += 1
+
+    def save(self, path: Path) -> None:
+        """Keep the replica in a file, whole or not at all."""
+        parts = [struct.pack("<I", self.version)]
+        for name, data in sorted(self.method.snapshot().items()):
+            parts += [struct.pack("<16sQ", name.encode(), len(data)), data]
+        write_atomically(path, b"".join(parts))
+
+    def load(self, path: Path) -> None:
+        """Go back to what a file holds; ValueError for another model's or a damaged file."""
+        data = path.read_bytes()
+        at, parts = 4, {}
+        while at + 24 <= len(data):
+            name, size = struct.unpack_from("<16sQ", data, at)
+            parts[name.rstrip(b"\0").decode()] = data[at + 24 : at + 24 + size]
+            at += 24 + size
+        if at != len(data) or "weights" not in parts:
+            raise ValueError(f"{path} is damaged; remove it, and the client catches up by replay.")
+        self.method.restore(parts)
+        (self.version,) = struct.unpack_from("<I", data)
+
+
+@final
+class Shard:
+    """A client's own examples, from which every batch is drawn at random.
+
+    `everything` holds the examples of all clients, rows those of this one; the batch of a round
+    and step depends on the seed and on these two alone.
+    """
+
+    def __init__(
+        self, everything: Batch, rows: Sequence[int], batch_size: int, seed: Sequence[int]
+    ) -> None:
+        if not len(rows):
+            raise ValueError("a shard without examples; give every client one or more.")
+        self._all, self._rows = everything, np.asarray(rows, np.int64)
+        self._size, self._seed = min(batch_size, len(rows)), list(seed)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __call__(self, version: int, step: int) -> Batch:
+        """Examples without repetition."""
+        rng = np.random.default_rng([*self._seed, version, step])
+        rows = torch.from_numpy(self._rows[rng.permutation(len(self._rows))[: self._size]])
+        inputs = {name: value[rows] for name, value in self._all.inputs.items()}
+        return Batch(inputs=inputs, labels=self._all.labels[rows])
+
+
+@final
+class Client:
+    """One participant: its replica and its data, which never leave it."""
+
+    def __init__(self, replica: Replica, batches: Batches) -> None:
+        self.replica, self.batches = replica, batches
+
+    def work(self, order: Order) -> bytes:
+        """Do what an order says; the upload, while the replica stays at the order's version.
+
+        Local steps build on one another and are undone at the end, exactly. A step whose loss is
+        not finite is not taken, but reported: the server refuses it.
+        """
+        replica, taken, sent = self.replica, [], []
+        replica.catch_up(order.records)
+        if replica.version != order.version:
+            raise ValueError(
+                f"an order for version {order.version} and a replica at {replica.version}; the "
+                "records in between are missing."
+            )
+        for step, seed in enumerate(order.seeds):
+            packet = replica.method.estimate(self.batches(order.version, step), seed)
+            sent.append(packet)
+            if step + 1 < order.steps and np.isfinite(packet.scalars).all():
+                replica.method.apply(packet, 1.0)
+                taken.append(packet)
+        for packet in reversed(taken):
+            replica.method.apply(packet, -1.0)
+        return b"".join(packet.to_bytes() for packet in sent)

@@ -1,0 +1,96 @@
+"""What a server accepts: every upload is judged, every refusal is counted."""
+
+from collections import Counter, deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, final
+
+import numpy as np
+
+from edgetwin.systems.federated.packet import Packet, PacketForm, parse
+
+ACCEPTED: Final = "accepted"
+REFUSALS: Final = (
+    "unknown client", "not asked", "late", "duplicate", "oversized", "malformed", "foreign seed",
+    "not finite", "impossible", "outlier",
+)  # fmt: skip
+CLIPPED: Final = "clipped"
+_HISTORY = 256
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """How far scalars may stray from the usual, and what becomes of those that do.
+
+    A packet's largest scalar of a block may be `factor` times the median of the last 256 packets
+    and of its own round; beyond that the upload is refused, or its scalars are cut back.
+    """
+
+    factor: float = 30.0
+    outliers: Literal["refuse", "clip"] = "refuse"
+
+    def __post_init__(self) -> None:
+        if not self.factor > 1 or self.outliers not in ("refuse", "clip"):
+            raise ValueError(f"{self}; give a factor above 1 and 'refuse' or 'clip'.")
+
+
+@final
+class Judge:
+    """Reads uploads by the form of a method, and remembers how large scalars usually are."""
+
+    def __init__(self, form: PacketForm, rules: Rules) -> None:
+        self.form, self.rules = form, rules
+        self.counts: Counter[str] = Counter()
+        self.sizes: deque[list[float]] = deque(maxlen=_HISTORY)
+
+    def read(self, data: bytes, seeds: Sequence[int], earlier: Sequence[int]) -> str | list[Packet]:
+        """The packets of an upload that must bear these seeds, or why it is refused."""
+        if len(data) > len(seeds) * self.form.packet_bytes:
+            return "oversized"
+        try:
+            packets = parse(data)
+        except ValueError:
+            return "malformed"
+        if packets and packets[0].seed in earlier:
+            return "late"
+        for packet in packets:
+            if (packet.kind, len(packet.scalars)) != (self.form.kind, self.form.count):
+                return "malformed"
+            if not np.isfinite(packet.scalars).all():
+                return "not finite"
+            if max(self.form.sizes(packet)) > self.form.limit:
+                return "impossible"
+        if len(packets) != len(seeds):
+            return "malformed"
+        return packets if [p.seed for p in packets] == list(seeds) else "foreign seed"
+
+    def settle(self, uploads: dict[int, list[Packet]]) -> dict[int, list[Packet]]:
+        """The uploads of a round that count, in the order of the clients; history goes on."""
+        sizes = {
+            client: np.max([self.form.sizes(p) for p in packets], axis=0)
+            for client, packets in sorted(uploads.items())
+        }
+        if not sizes:
+            return {}
+        known = [*self.sizes, *(list(s) for s in sizes.values())]
+        bound = self.rules.factor * np.median(np.array(known), axis=0)
+        kept = {}
+        for client, size in sizes.items():
+            if (size <= bound).all():
+                kept[client] = uploads[client]
+                self.sizes.append([float(s) for s in size])
+                self.counts[ACCEPTED] += 1
+            elif self.rules.outliers == "clip":
+                kept[client] = [self._cut(p, bound) for p in uploads[client]]
+                self.counts[CLIPPED] += 1
+            else:
+                self.counts["outlier"] += 1
+        return kept
+
+    def _cut(self, packet: Packet, bound: np.ndarray) -> Packet:
+        parts = np.split(packet.scalars, np.cumsum(self.form.groups)[:-1])
+        cut = [np.clip(part, -b, b) for part, b in zip(parts, bound, strict=True)]
+        return Packet(
+            seed=packet.seed, scalars=np.concatenate(cut).astype(np.float32), kind=packet.kind
+        )
