@@ -87,7 +87,9 @@ class Crowd:
             for node in sorted(nodes)
         ]
         for reply in self.grid.send_and_receive(messages, timeout=ROUND_LIMIT_S):
-            if not reply.has_error():
+            if reply.has_error():
+                _tell(reply)
+            else:
                 answer = reply.content.config_records[RECORD]
                 client = _whole(answer[NODE])
                 if 0 <= client < self.clients:
@@ -113,6 +115,12 @@ class Crowd:
                 yield client, reply.content.config_records[RECORD]
             elif client is not None:
                 self._node_of.pop(client)
+                _tell(reply)
+
+
+def _tell(reply: Message) -> None:
+    """Into the run's log: why a node gave no answer."""
+    print(f"node {reply.metadata.src_node_id}: {reply.error.reason}", flush=True)
 
 
 def _whole(value: object) -> int:
