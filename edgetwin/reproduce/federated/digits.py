@@ -41,9 +41,9 @@ def reach(
     import torch
 
     from edgetwin.systems.federated.batch import Batch
-    from edgetwin.systems.federated.bits import derived_seed
     from edgetwin.systems.federated.methods import make_method
     from edgetwin.systems.federated.mlp import ResidualMLP
+    from edgetwin.systems.federated.noise.bits import derived_seed
 
     train, test = digits()
     model = ResidualMLP(seed=seed)

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from edgetwin.systems.federated import bits, bits_torch
+from edgetwin.systems.federated.noise import bits, on_device
 
 UNIT: Final = 2.0**-20
 _LARGEST = 2**24 - 2**16  # units that a float32 holds exactly, less room for a perturbation
@@ -58,6 +58,8 @@ class Grid:
         self.velocity = torch.zeros_like(units, dtype=torch.int32) if has_velocity else None
         self._leans: tuple[int, int, int] | None = None
         self._bound = int(units.abs().max()) if self.n else 0
+        # A tensor's view as an array costs more than a small block's noise: it is taken once.
+        self._plain: NDArray[Any] | None = self.master.numpy() if device.type == "cpu" else None
         self._show(parameters)
         self._cast()
 
@@ -76,27 +78,40 @@ class Grid:
         step = round(self.to_units(eps))
         if step == 0 and eps != 0:
             raise ValueError(f"eps is {eps}, below the grid's unit of {UNIT}; give more.")
-        if not self._is_float:
-            leans = [(seed, number, step)] if step else []
-            self._cast(leans)
-        elif self._leans is not None and self._leans[:2] == (seed, number):
-            _add(self.master, self, seed, number, [(step - self._leans[2]) * UNIT])
-        elif self._leans is not None and self._leans[:2] == (seed, number - 1):
-            _add(self.master, self, seed, number - 1, [-self._leans[2] * UNIT, step * UNIT])
+        if self._is_float:
+            self._lean_in_place(seed, number, step)
         else:
-            if self._leans is not None:
-                _add(self.master, self, seed, self._leans[1], [-self._leans[2] * UNIT])
-            if step:
-                _add(self.master, self, seed, number, [step * UNIT])
+            self._cast((seed, number, step) if step else None)
         self._leans = (seed, number, step) if step else None
+
+    def _lean_in_place(self, seed: int, number: int, step: int) -> None:
+        """From where the weights lean now to there, in one pass where the noise allows it."""
+        if self._leans is None:
+            if step:
+                self._add(seed, number, [step * UNIT])
+            return
+        _, old, held = self._leans
+        if old == number or step == 0:
+            self._add(seed, old, [(step - held) * UNIT])
+        elif old == number - 1:
+            self._add(seed, old, [-held * UNIT, step * UNIT])
+        else:
+            self._add(seed, old, [-held * UNIT])
+            self._add(seed, number, [step * UNIT])
+
+    def _add(self, seed: int, first: int, steps: Sequence[float]) -> None:
+        """master += sum over j of steps[j] * noise of first + j."""
+        if self._plain is None:
+            on_device.add_noise(self.master, seed, self.block, first, steps, wide=self.wide)
+        else:
+            bits.add_noise(self._plain, seed, self.block, first, steps, wide=self.wide)
 
     def shift(self, seed: int, steps: Sequence[int]) -> None:
         """weights (and velocity) += sum over j of steps[j] units * noise of perturbation j."""
         self._reserve(sum(map(abs, steps)) * (_WIDE_SUM if self.wide else 1))
-        scaled = [step * UNIT for step in steps] if self._is_float else list(steps)
-        _add(self.master, self, seed, 0, scaled)
+        self._add(seed, 0, [step * UNIT for step in steps] if self._is_float else steps)
         if self.velocity is not None:
-            _add(self.velocity, self, seed, 0, list(steps))
+            _add(self.velocity, self, seed, 0, steps)
         self._cast()
 
     def add(self, units: Units) -> None:
@@ -143,16 +158,15 @@ class Grid:
             if self._bound >= _LARGEST:
                 raise OverflowError("a weight reaches 16: training diverges; lower the rate.")
 
-    def _cast(self, leans: Sequence[tuple[int, int, int]] = ()) -> None:
+    def _cast(self, leans: tuple[int, int, int] | None = None) -> None:
         """Parameters show the cast of the weights, perturbed or not; nothing to do in float32."""
         if self._is_float:
             return
         for at in range(0, len(self.master), _CHUNK):
             part = self.master[at : at + _CHUNK]
-            if leans:
+            if leans is not None:
                 part = part.clone()
-                for seed, number, step in leans:
-                    _add(part, self, seed, number, [step], at)
+                _add(part, self, *leans[:2], [leans[2]], at)
             self.forward[at : at + _CHUNK] = part.float().mul_(UNIT)
 
 
@@ -161,10 +175,9 @@ def _add(
 ) -> None:
     """values += sum of steps[j] * noise of first + j, where the values live."""
     if values.device.type == "cpu":
-        plain: NDArray[Any] = values.numpy()
-        bits.add_noise(plain, seed, grid.block, first, steps, wide=grid.wide, start=start)
+        bits.add_noise(values.numpy(), seed, grid.block, first, steps, wide=grid.wide, start=start)
     else:
-        bits_torch.add_noise(values, seed, grid.block, first, steps, wide=grid.wide, start=start)
+        on_device.add_noise(values, seed, grid.block, first, steps, wide=grid.wide, start=start)
 
 
 def _check_range(units: Tensor) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, final
 
-from edgetwin.systems.federated.bits import derived_seed
+from edgetwin.systems.federated.noise.bits import derived_seed
 from edgetwin.systems.federated.packet import HEAD_BYTES, VERSION, Packet, parse
 
 _HEAD: Final = struct.Struct("<II")

@@ -9,10 +9,10 @@ from typing import Final, final
 import numpy as np
 
 from edgetwin.storage import append_line, exact_json, json_lines
-from edgetwin.systems.federated.bits import derived_seed
 from edgetwin.systems.federated.client import Replica
 from edgetwin.systems.federated.messages import Order, Record
 from edgetwin.systems.federated.method import Method
+from edgetwin.systems.federated.noise.bits import derived_seed
 from edgetwin.systems.federated.packet import Packet
 from edgetwin.systems.federated.rules import Judge, Rules
 

@@ -9,9 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from edgetwin.systems.federated import bits
 from edgetwin.systems.federated.batch import Batch, Loss, cross_entropy
 from edgetwin.systems.federated.grid import Grid
+from edgetwin.systems.federated.noise import bits
 from edgetwin.systems.federated.packet import Packet, PacketForm
 from edgetwin.systems.federated.replica import (
     check_settings,

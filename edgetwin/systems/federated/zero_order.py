@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import final
 
-from edgetwin.systems.federated import bits
 from edgetwin.systems.federated.batch import Batch
 from edgetwin.systems.federated.method import Counts, StepCost
+from edgetwin.systems.federated.noise import bits
 from edgetwin.systems.federated.packet import Packet
 from edgetwin.systems.federated.split_zo import SplitZO
 

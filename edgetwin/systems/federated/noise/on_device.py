@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from edgetwin.systems.federated.bits import PER_COUNTER
+from edgetwin.systems.federated.noise.bits import PER_COUNTER
 
 _MASK = 0xFFFFFFFF
 _CHUNK = 1 << 13  # counters at a time: 2**20 signs, so that noise needs little memory

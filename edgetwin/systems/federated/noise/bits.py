@@ -3,15 +3,17 @@
 Philox4x32-10 (Salmon et al. 2011, doi:10.1145/2063384.2063405) turns a counter of four words and a
 key of two into 128 random bits, on every device the same. The key is the seed; the counter is
 (i // 128, perturbation, block, purpose), so no two perturbations of a seed ever share bits.
-`bits_torch` says the same in torch operations, for weights that live on an accelerator.
+`on_device` says the same in torch operations, for weights that live on an accelerator.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgetwin.systems.federated.noise.expand import add_word
 from hw_models.compiled import inline, jit
 
 NOISE, SEED, ROUNDING, POOL = range(4)
@@ -20,12 +22,9 @@ NOISE, SEED, ROUNDING, POOL = range(4)
 PER_COUNTER: Final = (128, 8)
 """Values that 128 bits make: signs, or sums of 16 signs."""
 
-_BITS = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1, bitorder="little")
-_SIGNS = (2 * _BITS.astype(np.int32) - 1).astype(np.int32)
-# The eight signs in a byte, lowest bit first, as four pairs: (256, 4). Pairs because a compiler
-# copies four words where it would not see that eight numbers may be moved together.
-_PAIRS = {np.dtype(kind): _SIGNS.astype(kind).view(np.uint64) for kind in (np.float32, np.int32)}
-_POPS = _SIGNS.sum(axis=1, dtype=np.int32)
+_POP = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1).sum(axis=1) * 2.0 - 8.0
+_POPS = {np.dtype(kind): _POP.astype(kind) for kind in (np.float32, np.int32)}
+"""Sum of the eight signs in a byte, (256,)."""
 
 _MASK = 0xFFFFFFFF
 
@@ -50,31 +49,18 @@ def philox(c0: Any, c1: Any, c2: Any, c3: Any, k0: Any, k1: Any) -> Any:
 
 
 @jit
-def add_signs(
-    values: Any, key: Any, block: int, first: int, steps: Any, start: int, pairs: Any
-) -> None:
+def add_signs(values: Any, key: Any, block: int, first: int, steps: Any, start: int) -> None:
     """values (128 * k,) += sum over j of steps[j] * signs of perturbation first + j.
 
-    key (2,) uint64, start the counter of values[0], pairs those of the values' type.
+    key (2,) uint64, steps of the values' type, start the counter of values[0].
     """
     at_block, none = np.uint64(block), np.uint64(0)
-    copied = np.empty(64, np.uint64)
-    signs = copied.view(values.dtype)
     for q in range(len(values) // 128):
         for j in range(len(steps)):
-            step = steps[j]
             number, at = np.uint64(first + j), np.uint64(start + q)
             words = philox(at, number, at_block, none, key[0], key[1])
             for w in range(4):
-                for b in range(4):
-                    byte = np.int64((words[w] >> np.uint64(8 * b)) & np.uint64(255))
-                    k = 16 * w + 4 * b
-                    copied[k] = pairs[byte, 0]
-                    copied[k + 1] = pairs[byte, 1]
-                    copied[k + 2] = pairs[byte, 2]
-                    copied[k + 3] = pairs[byte, 3]
-            for t in range(128):
-                values[128 * q + t] += step * signs[t]
+                add_word(values, 128 * q + 32 * w, words[w], steps[j])
 
 
 @jit
@@ -108,14 +94,14 @@ def add_noise(
     Their number is a multiple of 128, and start that of the first one. wide takes sums of 16
     signs (variance 16, nearly Gaussian) in place of signs.
     """
-    key, kind = key_of(seed), values.dtype
-    scaled = np.array(steps, kind)
+    key, scaled = key_of(seed), np.array(steps, values.dtype)
     if wide:
-        add_sums(values, key, block, first, scaled, start // 8, _POPS.astype(kind))
+        add_sums(values, key, block, first, scaled, start // 8, _POPS[values.dtype])
     else:
-        add_signs(values, key, block, first, scaled, start // 128, _PAIRS[kind])
+        add_signs(values, key, block, first, scaled, start // 128)
 
 
+@lru_cache(maxsize=64)
 def key_of(seed: int) -> NDArray[np.uint64]:
     """A seed of 64 bits as the two words of a key; ValueError for one that is not."""
     if not 0 <= seed < 2**64:
