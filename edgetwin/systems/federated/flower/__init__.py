@@ -1,0 +1,1 @@
+"""The same clients and server on Flower: its simulation, or SuperLink and SuperNodes."""

