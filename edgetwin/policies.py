@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, final
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from edgetwin.simulator import Simulator
 
 ENTRY_POINTS = "edgetwin.policies"
+# Systems of the library whose policies are registered by their module `entries`.
+SYSTEMS = ("thermal",)
 
 
 @final
@@ -100,7 +103,9 @@ def register_policy(entry: PolicyEntry) -> None:
 
 
 def policy_entries() -> Mapping[str, PolicyEntry]:
-    """All policies by name, those of installed packages (group edgetwin.policies) included."""
+    """All policies by name: systems' and installed packages' (group edgetwin.policies), too."""
+    for system in SYSTEMS:
+        import_module(f"edgetwin.systems.{system}.entries")
     for point in entry_points(group=ENTRY_POINTS):
         if point.name not in _table:
             register_policy(point.load())

@@ -19,6 +19,7 @@ from edgetwin.policies import PolicyEntry, find_policy
 from edgetwin.progress import Progress
 from edgetwin.runs import RunFolder
 from edgetwin.scenario import Scenario, load_scenario
+from edgetwin.simulator import Simulator
 from hw_models.board import Board, load_board
 
 
@@ -130,7 +131,8 @@ def run_one(
     duration_s = study.duration_s or scenario.duration_s
     backend = make_backend(study.backend, board=board, scenario=scenario, seed=seed)
     try:
-        return run(backend, policy.make(), duration_s=duration_s, seed=seed)
+        twin = backend if isinstance(backend, Simulator) else None
+        return run(backend, policy.make(), duration_s=duration_s, seed=seed, twin=twin)
     finally:
         backend.close()
 
