@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from edgetwin.simulator import Simulator
 
 # Systems of the library whose policies are registered by their module `entries`.
-SYSTEMS = ("planner",)
+SYSTEMS = ("planner", "thermal")
 
 
 @final

@@ -20,6 +20,7 @@ from edgetwin.policies import PolicyEntry, find_policy
 from edgetwin.progress import Progress
 from edgetwin.runs import RunFolder
 from edgetwin.scenario import Scenario, load_scenario
+from edgetwin.simulator import Simulator
 from hw_models.board import Board, load_board
 from hw_models.trace import Reading
 
@@ -155,8 +156,9 @@ def run_one(
         study.backend, board=board, scenario=scenario, seed=seed, **study.device
     )  # fmt: skip
     try:
+        twin = backend if isinstance(backend, Simulator) else None
         result = run(
-            backend, policy.make(), duration_s=duration_s, seed=seed, scenario=scenario,
+            backend, policy.make(), duration_s=duration_s, seed=seed, scenario=scenario, twin=twin,
             watch=watch,
         )  # fmt: skip
         if getattr(backend, "tripped", ""):

@@ -60,7 +60,7 @@ def _end(n: Any, lane: int, slot: int, visit: Any) -> None:
     who = visit[WHO]
     a = at[0]
     entry = n[a.job_entry + slot, lane]
-    plans[who[lane], entry].status = ENDED
+    _note_life(plans[who[lane]], entry, state[0], slot)
     n[a.finished, lane] += 1
     free_job(state, slot)
     if n[a.waiting, lane] > 0:
@@ -69,6 +69,16 @@ def _end(n: Any, lane: int, slot: int, visit: Any) -> None:
                 n[a.waiting, lane] -= 1
                 _start(n, lane, e, visit)
                 return
+
+
+@jit
+def _note_life(plan: Any, entry: int, s: Any, slot: int) -> None:
+    """What became of the job of an entry stays in the plan when its slot is freed."""
+    plan[entry].status = ENDED
+    plan[entry].end_ns = s.t_ns
+    plan[entry].done = s.job_done[slot]
+    plan[entry].alive_s = s.job_alive_s[slot]
+    plan[entry].below_s = s.job_below_s[slot]
 
 
 @jit

@@ -26,7 +26,7 @@ from hw_models.performance import (
 )
 from hw_models.power import part_powers, switching_w
 
-# Rows of the scratch of `_rates`: by unit, by domain, by unit, then by job.
+# Rows of the scratch of `work_rates`: by unit, by domain, by unit, then by job.
 _ON_UNIT, _IN_DOMAIN, _LAUNCHING, _LAUNCHED, _COMPUTED, _ROOFED, _TRAFFIC, _ROWS = range(8)
 
 
@@ -36,14 +36,14 @@ def refresh(s: Any, b: Any, table: Any) -> None:
     s.dirty = 0
     s.calm = min(s.calm, 0)
     s.steady = 0
-    _rates(s, b, table)
-    _power(s, b)
-    _heat_inputs(s, b)
+    work_rates(s, b, table)
+    part_inputs(s, b)
+    heat_inflow(s, b)
     _next_events(s)
 
 
 @jit
-def _rates(s: Any, b: Any, table: Any) -> None:
+def work_rates(s: Any, b: Any, table: Any) -> None:
     """Work rate of every job, utilisation and activity of every unit, memory traffic."""
     work = scratch(_ROWS, SLOTS)
     work[_ON_UNIT, :] = 0.0
@@ -157,7 +157,7 @@ def _run(
 
 
 @jit
-def _power(s: Any, b: Any) -> None:
+def part_inputs(s: Any, b: Any) -> None:
     """Switching power and leakage gain of every part, and what peaks add to the mean."""
     part_powers(b, s.level, s.busy, s.activity, s.traffic, s.fan, s.online, s.power_w, s.gain_w)
     s.peak_extra_w = 0.0
@@ -174,7 +174,7 @@ def _power(s: Any, b: Any) -> None:
 
 
 @jit
-def _heat_inputs(s: Any, b: Any) -> None:
+def heat_inflow(s: Any, b: Any) -> None:
     """Leakage and modal heating under the new inputs."""
     n = b.nodes
     for i in range(n):

@@ -25,13 +25,15 @@ from hw_models.board import Board
 from hw_models.jobs import Job
 from hw_models.lowering import UNITS
 
-# One entry of a plan. value: units of work, ambient in degC, cap in W, or how a fault leaves its
-# target; where: the unit of an arrival (-1: the scheduler's choice), the entry whose job departs,
-# or the index of what a fault breaks.
+# One entry of a plan, and what became of its job once that has ended (end_ns to below_s).
+# value: units of work, ambient in degC, cap in W, or how a fault leaves its target; where: the unit
+# of an arrival (-1: the scheduler's choice), the entry whose job departs, or the index of what a
+# fault breaks.
 PLAN_DTYPE = np.dtype(
     [
         ("t_ns", "i8"), ("value", "f8"), ("target", "f8"), ("first", "i4"), ("rows", "i4"),
-        ("where", "i4"), ("kind", "i2"), ("status", "i2"),
+        ("where", "i4"), ("kind", "i2"), ("status", "i2"), ("end_ns", "i8"), ("done", "f8"),
+        ("alive_s", "f8"), ("below_s", "f8"),
     ]
 )  # fmt: skip
 

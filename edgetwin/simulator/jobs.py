@@ -59,6 +59,14 @@ class DemandTable:
             self._kept.append(job)  # its identity is a key: it must not be freed
         return found
 
+    def spans(self) -> list[tuple[int, int]]:
+        """(first row, number of rows) of every job seen so far."""
+        return list(self._found.values())
+
+    def jobs(self) -> list[tuple[int, Job]]:
+        """(first row, a job that has its demand there) of every job seen so far."""
+        return [(span[0], job) for span, job in zip(self.spans(), self._kept, strict=True)]
+
     def known_rows(self) -> list[int]:
         """The first row of every job seen so far."""
         return [first for first, _ in self._found.values()]
