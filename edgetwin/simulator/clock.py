@@ -1,18 +1,19 @@
 """The simpy clock of a simulator, which remembers its processes: a snapshot must know them all."""
 
 from collections.abc import Generator, Iterable
-from typing import Any
+from typing import Any, final
 
 import simpy
 
 
+@final
 class Clock(simpy.Environment):
     """A simpy environment that knows the processes started on it."""
 
     def __init__(self, now_s: float) -> None:
         super().__init__(initial_time=now_s)
         self.started: list[simpy.Process] = []
-        self.process = self._start  # type: ignore[method-assign, assignment]
+        self.process = self._start  # type: ignore[method-assign]
 
     def _start(self, generator: Generator[simpy.Event, Any, Any]) -> simpy.Process:
         self.started = [p for p in self.started if p.is_alive]
