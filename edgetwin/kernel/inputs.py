@@ -69,11 +69,11 @@ def work_rates(s: Any, b: Any, table: Any) -> None:
         if _runs(s, j):
             total += _alone(s, b, table, j, on_unit, work)
     s.traffic = 0.0
-    bandwidth = _bandwidth(s, b)
+    per_bandwidth_s = _per_bandwidth_s(s, b)
     for j in range(s.slots):
         if _runs(s, j):
             others = in_domain[b.unit_domain[s.job_unit[j]]] - 1.0
-            moved = (total - work[_TRAFFIC, j]) / bandwidth
+            moved = (total - work[_TRAFFIC, j]) * per_bandwidth_s
             _run(s, b, table, j, on_unit, others, moved, launching, work)
     for u in range(b.units):
         launch = min(launching[u], 1.0 - s.busy[u])
@@ -88,12 +88,13 @@ def _runs(s: Any, j: int) -> bool:
 
 
 @inline
-def _bandwidth(s: Any, b: Any) -> float:
-    """Memory bandwidth at the present memory clock in bytes per second."""
-    bandwidth = np.inf
+def _per_bandwidth_s(s: Any, b: Any) -> float:
+    """Seconds that a byte takes at the bandwidth of the present memory clock, 0 without limit."""
+    per_byte_s = 0.0
     if b.memory_domain >= 0:
-        bandwidth = b.bytes_per_cycle * b.freq_hz[b.memory_domain, s.level[b.memory_domain]]
-    return bandwidth
+        hz = b.freq_hz[b.memory_domain, s.level[b.memory_domain]]
+        per_byte_s = 1.0 / (b.bytes_per_cycle * hz)
+    return per_byte_s
 
 
 @jit
@@ -146,14 +147,14 @@ def _run(
     s.job_rate[j] = rate
     s.job_l2d_rate[j] = rate * row[at + L2D]
     s.traffic += rate * row[at + BYTES]
-    share = work[_COMPUTED, j] / busy_s
-    active = row[at + ACTIVITY] * (share + b.stall_activity[k] * (1.0 - share))
+    computed_s = work[_COMPUTED, j]
+    active_s = row[at + ACTIVITY] * (computed_s + b.stall_activity[k] * (busy_s - computed_s))
     s.busy[u] += rate * busy_s
-    s.activity[u] += rate * busy_s * active
-    s.peak_activity[u] = max(s.peak_activity[u], active)
+    s.activity[u] += rate * active_s
     host = b.unit_host[u]
     if host >= 0:
         launching[host] += rate * launch_s
+        s.peak_activity[u] = max(s.peak_activity[u], active_s / busy_s)
 
 
 @jit

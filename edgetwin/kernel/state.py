@@ -81,6 +81,16 @@ def new_state(lowered: Lowered, *, ambient_c: float, key: int) -> State:
     return state
 
 
+def copied(state: State) -> State:
+    """The same states, copied as words: numpy would copy a record field by field."""
+    return state.view(np.int64).copy().view(STATE_DTYPE)
+
+
+def put_into(state: State, other: State) -> None:
+    """Make states equal to others, as words."""
+    state.view(np.int64)[:] = other.view(np.int64)
+
+
 def set_temps(state: State, lowered: Lowered, temps_c: NDArray[np.float64]) -> None:
     """Give every thermal node a temperature, (n_nodes,)."""
     s, b = state[0], lowered.record[0]

@@ -12,9 +12,10 @@ import simpy
 from edgetwin.backend import Applied, JobId, JobResult
 from edgetwin.kernel import REACHED, SLOTS, held
 from edgetwin.kernel.handle import handle
-from edgetwin.kernel.state import NEVER, State, node_temps_c
+from edgetwin.kernel.state import NEVER, State, copied, node_temps_c, put_into
 from edgetwin.scenario import Plan, Scenario
 from edgetwin.simulator import jobs
+from edgetwin.simulator.clock import Clock
 from edgetwin.simulator.jobs import JOB_FIELDS, Running, check_runs, choose, name_of, start
 from edgetwin.simulator.knobs import apply_knobs
 from edgetwin.simulator.plan import initial_state, prepare, scenario_process
@@ -87,7 +88,7 @@ class Simulator:
         self._serial = 0
         self.arrived = 0
         self._processes: list[tuple[Process, Any, simpy.Process]] = []
-        self._clock = self._new_clock(0.0)
+        self._clock = Clock(0.0)
         self.plan = prepare(self.board, self._scenario, self._seed)
         self.state = initial_state(self.board, self.lowered, self.plan, self._seed, self.table.rows)
         self.state[0]["may_coast"] = self.coast
@@ -248,13 +249,13 @@ class Simulator:
 
     def snapshot(self) -> Snapshot:
         """Everything needed to go on from here; RuntimeError if a process is not registered."""
-        self._refuse_strangers()
+        self._clock.refuse_strangers(process for _, _, process in self._processes)
         turn = {id(event): number for _, _, number, event in self._clock._queue}
         alive = [p for p in self._processes if p[2].is_alive]
         # In the order in which they wait, so that ties at one instant end alike after restore.
         self._processes = sorted(alive, key=lambda p: turn.get(id(p[2].target), -1))
         return Snapshot(
-            state=self.state.copy(),
+            state=copied(self.state),
             running=dict(self.running),
             waiting=tuple(self.waiting),
             finished=tuple(self.finished),
@@ -267,7 +268,7 @@ class Simulator:
 
     def restore(self, snapshot: Snapshot) -> None:
         """Go back (or over) to a snapshot of this simulator."""
-        self.state[:] = snapshot.state
+        put_into(self.state, snapshot.state)
         self.running = dict(snapshot.running)
         self.waiting = deque(snapshot.waiting)
         self.finished = list(snapshot.finished)
@@ -277,33 +278,10 @@ class Simulator:
         self.arrived = snapshot.arrived
         self._scenario = snapshot.scenario
         self.plan = snapshot.plan
-        self._clock = self._new_clock(self.now_s)
+        self._clock = Clock(self.now_s)
         self._processes = []
         for factory, state in snapshot.processes:
             self.process(factory, copy.deepcopy(state))
-
-    def _new_clock(self, now_s: float) -> simpy.Environment:
-        """A simpy environment that remembers its processes: a snapshot must know them all."""
-        clock = simpy.Environment(initial_time=now_s)
-        made = clock.process
-        self._made: list[simpy.Process] = []
-
-        def process(generator: Generator[simpy.Event, Any, Any]) -> simpy.Process:
-            self._made = [p for p in self._made if p.is_alive]
-            self._made.append(made(generator))
-            return self._made[-1]
-
-        clock.process = process  # type: ignore[method-assign]
-        return clock
-
-    def _refuse_strangers(self) -> None:
-        known = {id(p) for _, _, p in self._processes}
-        for process in self._made:
-            if process.is_alive and id(process) not in known:
-                raise RuntimeError(
-                    f"cannot snapshot: process {process.name!r} is not registered. Start it "
-                    "with sim.process(factory, state), where state is plain data."
-                )
 
     def node_temps_c(self) -> dict[str, float]:
         """True temperature of every thermal node: for oracles and reports, not for policies."""

@@ -8,7 +8,7 @@ import simpy
 from numpy.typing import NDArray
 
 from edgetwin.kernel import advance, new_state, set_ambient, unsettle
-from edgetwin.kernel.state import DROPPED, HEALTHY, STUCK, State, set_temps
+from edgetwin.kernel.state import DROPPED, HEALTHY, STUCK, State, copied, set_temps
 from edgetwin.scenario import Arrival, Change, Fault, Plan, Scenario
 from hw_models.board import Board
 from hw_models.lowering import GOVERNORS, Lowered
@@ -48,7 +48,7 @@ def initial_state(
         if len(kept) >= _KEPT:
             kept.clear()
         kept[alike] = _first_state(board, lowered, plan, table)
-    state: State = kept[alike].copy()
+    state: State = copied(kept[alike])
     state["key"] = noise_key(seed)
     state["cap_w"] = np.inf if plan.cap_w is None else plan.cap_w
     return state
@@ -57,7 +57,7 @@ def initial_state(
 def _first_state(board: Board, lowered: Lowered, plan: Plan, table: NDArray[np.float64]) -> State:
     state = _at_ambient(board, lowered, plan)
     if plan.initial == "steady":
-        idle = state.copy()
+        idle = copied(state)
         advance(idle, lowered.record, table, 0)
         set_temps(state, lowered, steady_temps_c(board, lowered, idle))
     elif plan.initial != "ambient":
