@@ -14,19 +14,23 @@ from hw_models.certificate import Certificate
 from hw_models.power import powers_w
 from hw_models.thermal import Network, leakage_law
 
-CORES_SAID: Final = (
+_CORES: Final = (
     "Capacitance and leakage of cores: form of the Kirin 960, costs of the Kirin 970",
     "P = a V^2 f + l V^3 shape(T) of one busy core against the scheduler's costs read as mW, which "
     "on a HiKey 960 are what was measured. A part of the costs that neither clock nor voltage "
     "moves is the core's own or wakes with it: the geometric mean of both readings. Leakage is the "
     "HiKey 960's, scaled by cost per cycle. No watt of this board was published.",
 )
-HEAT_SAID: Final = (
+_NETWORK: Final = (
     "Heat: network from geometry, scaled by an Odroid XU3",
     "Rise of the big cores over the sink, conductance to still air and heat capacity are the "
     "geometric mean of what geometry gives and what was measured on an Odroid XU3; a fan keeps "
     "its assumed ratio. No temperature of this board was published.",
 )
+SAID: Final[Mapping[str, tuple[str, str, Mapping[str, float | str]]]] = {
+    "fit_cores": (*_CORES, {}),
+    "fit_heat": (*_NETWORK, {}),
+}
 _STATES: Final = (1, 4)
 
 
@@ -125,7 +129,7 @@ _HEAT: Final = (
 
 
 def _readings(cores: Mapping[str, Core]) -> str:
-    rows = [
+    rows: list[report.Row] = [
         [name, 1e12 * core.own_f, 1e12 * core.woken_f, 1e3 * core.awake_w, 1e12 * core.active_f,
          100.0 * core.share, float(np.exp(np.mean(np.log(core.missed)))),
          1e3 * core.leakage_w, 100.0 * core.leakage_share]
@@ -139,7 +143,7 @@ def _readings(cores: Mapping[str, Core]) -> str:
 
 
 def _costs(said: Sequence[ClusterRow]) -> str:
-    rows = [
+    rows: list[report.Row] = [
         [row.core, row.freq_hz / 1e6, row.opp_v, row.n, row.cost_w, row.said_w,
          100.0 * (row.said_w / row.cost_w - 1.0)]
         for row in said
@@ -150,7 +154,7 @@ def _costs(said: Sequence[ClusterRow]) -> str:
 def _phone(
     said: Sequence[ClusterRow], tables: Mapping[str, Costs], cores: Mapping[str, Core]
 ) -> str:
-    rows = []
+    rows: list[report.Row] = []
     for name, core in cores.items():
         for n in _STATES:
             top = [row for row in said if row.core == name and row.n == n][-1]
@@ -162,5 +166,5 @@ def _phone(
 
 
 def _heat(heat: Sequence[Opinion]) -> str:
-    rows = [[o.what, o.geometry, o.odroid, o.mean, 100.0 * o.share] for o in heat]
+    rows: list[report.Row] = [[o.what, o.geometry, o.odroid, o.mean, 100.0 * o.share] for o in heat]
     return report.table(["figure", "geometry", "Odroid XU3", "shipped", "std %"], rows)

@@ -43,8 +43,7 @@ def calibrate(data: Path | None = None) -> Result:
         for core, costs in tables.items()
     }
     result = _result(cores)
-    notes = {"fit_cores": (*pages.CORES_SAID, {}), "fit_heat": (*pages.HEAT_SAID, {})}
-    board = with_sources(start, fit_sources("hikey970", SET, notes))
+    board = with_sources(start, fit_sources("hikey970", SET, pages.SAID))
     board = scaled(result.board(board, "fit_cores"), odroid, "fit_heat")
     board = finished(board, {"power": "C", "thermal": "C"})
     said = pages.cluster_rows(board, tables)

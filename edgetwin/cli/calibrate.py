@@ -31,6 +31,9 @@ def calibrate(
     mode: Annotated[
         str | None, typer.Option(help="Power mode, for clocks that a log lacks.")
     ] = None,
+    choose_nodes: Annotated[
+        bool, typer.Option("--choose-nodes", help="Try coarser thermal networks; the data choose.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="Seed of starts, draws and splits of tables.")] = 0,
     as_json: Json = False,
 ) -> None:
@@ -42,6 +45,7 @@ def calibrate(
     from edgetwin.runs import RunFolder
     from hw_models.board import load_board
     from hw_models.certificate.calibration import calibrate as fitted
+    from hw_models.fit import coarser
 
     if seed < 0:
         raise ValueError(f"--seed {seed}: give a whole number from 0 on.")
@@ -54,6 +58,7 @@ def calibrate(
         "holdout": holdout or [],
         "meter": None if meter is None else meter.name,
         "mode": mode,
+        "choose_nodes": choose_nodes,
         "seed": seed,
     }
     with RunFolder.create(out, command(), arguments, _hashes(before, measured.data)) as folder:
@@ -68,6 +73,7 @@ def calibrate(
                 meter=measured.meter,
                 days=measured.days,
                 seed=seed,
+                networks=coarser(before) if choose_nodes else None,
             )
         _keep(before, found, folder)
     result = _result(found, out)
@@ -84,6 +90,7 @@ def _recipe(arguments: dict[str, Any]) -> str:
     more = "".join(
         f" --{option} {arguments[option]}" for option in ("meter", "mode") if arguments[option]
     )
+    more += " --choose-nodes" if arguments["choose_nodes"] else ""
     files = " ".join(arguments["data"])
     return (
         f"edgetwin calibrate {files} --board {arguments['board']}{held}{more} "
@@ -106,7 +113,11 @@ def _keep(before: "Board", found: "Calibrated", folder: "RunFolder") -> None:
     write_board(found.board, folder.path / "board.toml")
     write_certificate(found.certificate, folder.path / "certificate.json")
     folder.write_kpis(_result(found, folder.path))
+    from hw_models.fit import lumped
+
     page = folder.path / "report.html"
+    for candidate in (c for fit in found.fits for c in fit.candidates if c.chosen):
+        before = lumped(before, candidate.groups)  # the numbers that the fit began with
     write_calibration_page(before, found.certificate, found.runs, command(), page)
 
 

@@ -1,6 +1,6 @@
 """From runs to a board file and its certificate: split, fit, judge by what was held out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
@@ -67,7 +67,7 @@ def calibrate(
         days=days,
         same_run=split.same_run,
         tables=_errors(points),
-        notes=(*((split.note,) if runs else ()), *notes),
+        notes=(*((split.note,) if runs else ()), *_networks(heat), *notes),
         seed=seed,
     )
     known = heat[0] if heat else None
@@ -89,6 +89,20 @@ def _fits(
     heat = (fit_joint(board, split.fitted, **options),) if split.fitted else ()
     warm = heat[0].board(board, next(iter(board.sources))) if heat else board
     return heat, fit_points(warm, tables, seed=options["seed"])
+
+
+def _networks(heat: Sequence["FitResult"]) -> Iterator[str]:
+    """Which thermal network was chosen, and out of which."""
+    for result in heat:
+        tried = {len(c.groups): c for c in result.candidates}
+        for n, candidate in tried.items():
+            if candidate.chosen:
+                criteria = ", ".join(f"{k}: {c.criterion:.0f}" for k, c in tried.items())
+                merged = [f"{a} = {' + '.join(b)}" for a, b in candidate.groups.items() if b[1:]]
+                yield (
+                    f"thermal network of {n} nodes ({'; '.join(merged) or 'none merged'}), chosen "
+                    f"by Schwarz's criterion; by number of nodes, the lowest wins: {criteria}"
+                )
 
 
 def _apart(heat: Sequence["FitResult"], points: Sequence[PointsFit]) -> list["FitResult"]:

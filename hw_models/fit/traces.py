@@ -129,7 +129,12 @@ def _chosen(
     if networks is None:
         return _fitted(board, runs, task, seed, meter)
     boards = [lumped(board, groups) for groups in networks]
-    tried = [estimate(trace_problem(coarse, runs, task, meter), seed) for coarse in boards]
+    # A network of one node has no links left to move.
+    tasks = [replace(task, patterns=usual(coarse, task.patterns)) for coarse in boards]
+    tried = [
+        estimate(trace_problem(coarse, runs, own, meter), seed)
+        for coarse, own in zip(boards, tasks, strict=True)
+    ]
     worth = max(found.spread.effective_n for found in tried)
     criteria = [worth * x.log_misfit + len(x.z) * float(np.log(worth)) for x in tried]
     best = int(np.argmin(criteria))

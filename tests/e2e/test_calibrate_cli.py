@@ -78,6 +78,19 @@ def test_the_folder_holds_board_certificate_figures_and_page(calibrated: Path) -
         assert heading in page
 
 
+def test_the_data_choose_how_many_nodes_they_can_tell(
+    desk: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs, out = [desk / "run1.parquet", desk / "run2.parquet"], desk / "chosen"
+    board = ("--board", desk / "file.toml")
+    assert command("calibrate", *runs, *board, "--out", out, "--choose-nodes") == OK
+    (note,) = re.findall(r"thermal network of (\d) nodes .* wins: (.*)", capsys.readouterr().out)
+    criteria = {int(n): float(c) for n, c in re.findall(r"(\d): (-?\d+)", note[1])}
+    assert criteria[int(note[0])] == min(criteria.values())
+    assert len(load_board(out / "board.toml").thermal.nodes) == int(note[0])
+    assert len(criteria) == len(file_board().thermal.nodes)
+
+
 def test_new_data_pass_and_another_board_fails(
     desk: Path, calibrated: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

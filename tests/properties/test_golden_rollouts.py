@@ -13,7 +13,7 @@ import pytest
 import edgetwin
 
 GOLDEN = {
-    "edgetwin/Thermal-v0": "9874315589349df9",
+    "edgetwin/Thermal-v0": "71804b6d26d37ce2",
     "edgetwin/Training-v0": "3b87046ed7111d73",
 }
 

@@ -20,7 +20,7 @@ from hw_models.openloop import rails_at_temperatures
 from hw_models.parameters import with_values
 from hw_models.trace import Trace
 
-FITTED = ("hikey960", "jetson_orin_nano", "jetson_tx2", "odroid_xu3")
+FITTED = ("hikey960", "hikey970", "jetson_orin_nano", "jetson_tx2", "odroid_xu3")
 
 
 def orin_run(n: int = 120) -> Run:
@@ -209,7 +209,7 @@ def test_a_table_shows_four_digits_and_a_dash_for_nothing() -> None:
 
 @pytest.mark.parametrize(
     "recipe",
-    ["hikey960", *(pytest.param(name, marks=pytest.mark.slow) for name in FITTED[1:])],
+    [*FITTED[:2], *(pytest.param(name, marks=pytest.mark.slow) for name in FITTED[2:])],
 )
 def test_a_recipe_reproduces_its_files(recipe: str, tmp_path: Path) -> None:
     if not os.environ.get("EDGETWIN_DATA"):

@@ -159,10 +159,21 @@ def episode(name: str, seed: int, **options: Any) -> tuple[Any, ...]:
     return seen.tobytes(), dict(info)
 
 
-@pytest.mark.parametrize(("name", "how"), [("Thermal", "independent"), ("Training", "covariance")])
-def test_an_environment_draws_its_board_by_its_own_seed(name: str, how: str) -> None:
+def test_beside_numbers_from_documents_all_others_vary_too() -> None:
+    board = load_board("hikey970")
+    assert board.certificate is not None and board.certificate.grade == "C"
+    certified = {p.path for p in board.certificate.parameters}
+    sample = board.sample(np.random.default_rng(5))
+    before, after = dict(quantities(board)), dict(quantities(sample))
+    changed = {at for at in before if before[at] != after[at]}
+    assert certified < changed
+    assert {"thermal.cooling[0].conductance_w_per_k", "power.units.gpu.leakage_w"} < changed
+
+
+@pytest.mark.parametrize("name", ["Thermal", "Training"])
+def test_an_environment_draws_its_board_by_its_own_seed(name: str) -> None:
     one, two, other = (episode(name, seed, randomize="posterior") for seed in (1, 1, 2))
     assert one == two != other
-    assert one[1]["calibration"]["sampled"] == how
+    assert one[1]["calibration"]["sampled"] == "covariance"
     assert episode(name, 1)[1]["calibration"]["sampled"] is None
     assert episode(name, 1) != one
