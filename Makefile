@@ -59,7 +59,7 @@ check: .venv/.full
 
 # The site in out/site: broken links, missing pages and names without docstrings are errors.
 docs: .venv/.full
-	$(BIN)/mkdocs build --strict --clean --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --clean --quiet
 
 bench: .venv/.full
 	$(BIN)/python -m benchmarks.foundation

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from edgetwin.cli import names
 from edgetwin.cli.output import Cell, Json, announce_compiling, note, print_json, print_table
 from edgetwin.cli.run import check_numbers, command
 
@@ -13,10 +14,20 @@ if TYPE_CHECKING:
 
 
 def gate(
-    policy: Annotated[str, typer.Argument(help="file.py:make, module:make, or a policy's name.")],
-    board: Annotated[str | None, typer.Option(help="Board name or board.toml.")] = None,
+    policy: Annotated[
+        str,
+        typer.Argument(
+            help="file.py:make, module:make, or a policy's name.", autocompletion=names.policies
+        ),
+    ],
+    board: Annotated[
+        str | None, typer.Option(help="Board name or board.toml.", autocompletion=names.boards)
+    ] = None,
     scenario: Annotated[
-        str | None, typer.Option(help="Scenario name or file; thermal: gate-mix.")
+        str | None,
+        typer.Option(
+            help="Scenario name or file; thermal: gate-mix.", autocompletion=names.scenarios
+        ),
     ] = None,
     task: Annotated[
         str, typer.Option(help="Its board is the default, and its scenario.")
