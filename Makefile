@@ -1,6 +1,6 @@
-# make run | test | check | bench | calibrate | clean. LOG=path BOARD=name makes `run` replay your own log.
+# make run | test | check | docs | bench | calibrate | clean. LOG=path BOARD=name makes `run` replay your own log.
 .DEFAULT_GOAL := run
-.PHONY: run test check bench calibrate clean
+.PHONY: run test check docs bench calibrate clean
 
 candidates := python3.11 python3 python3.12 python3.13
 is_new_enough := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
@@ -28,7 +28,7 @@ $(BIN)/python:
 	@touch $@
 
 .venv/.full: pyproject.toml constraints.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[bench,deploy,dev,flower,learn,lm,report,rl,virtual]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[bench,deploy,dev,docs,flower,learn,lm,report,rl,virtual]'
 	@touch .venv/.lean $@
 
 run: .venv/.lean
@@ -57,10 +57,15 @@ check: .venv/.full
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest tests/conventions
 
+# The site in out/site: broken links, missing pages and names without docstrings are errors.
+docs: .venv/.full
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --clean --quiet
+
 bench: .venv/.full
 	$(BIN)/python -m benchmarks.foundation
 	$(BIN)/python -m benchmarks.fidelity
 	$(BIN)/python -m benchmarks.speed
+	$(BIN)/python -m benchmarks.product
 
 # Boards from measured data in EDGETWIN_DATA: make calibrate, or make calibrate BOARDS=hikey960
 calibrate: .venv/.full

@@ -2,12 +2,12 @@
 
     from edgetwin.pytest_plugin import assert_gate
 
-    @pytest.mark.edgetwin(board="hikey970", scenario="mixed-20", seeds=10)
+    @pytest.mark.edgetwin(board="hikey970", scenario="gate-mix", seeds=10)
     def test_my_policy(policy_report):
         assert_gate(policy_report("mine.py:make"), max_temp_c=60, baseline="main.json")
 
 Board, scenario, seeds and duration come from the mark `edgetwin`, else from the ini options
-`edgetwin_board` and so on, else from the task `thermal`.
+`edgetwin_board` and so on, else they are a HiKey 970, `gate-mix` and 10 seeds.
 """
 
 import os
@@ -31,7 +31,7 @@ OPTIONS: Final = {
     "seeds": "how many seeds a policy report has",
     "duration_s": "simulated seconds at most",
 }
-DEFAULTS: Final = {"board": "hikey970", "scenario": "mixed-20", "seeds": 10, "duration_s": None}
+DEFAULTS: Final = {"board": "hikey970", "scenario": "gate-mix", "seeds": 10, "duration_s": None}
 
 
 def assert_gate(report: "PolicyReport", **asked: Any) -> "Verdict":

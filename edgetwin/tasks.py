@@ -1,7 +1,8 @@
 """The tasks of the library: which environment, board and scenario stand for each by default."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 from hw_models.naming import unknown
 from hw_models.plugins import Registry
@@ -12,14 +13,15 @@ from hw_models.plugins import Registry
 class Task:
     """One task: its environment and what `edgetwin run` does with it by default.
 
-    kpis are the key figures of its table, in order, each with its unit.
+    kpis are the key figures of its table, in order, each with its unit; entry points are what
+    `gymnasium.register` takes.
     """
 
     name: str
     title: str
     env_id: str
-    entry_point: str
-    vector_entry_point: str
+    entry_point: str | Callable[..., Any]
+    vector_entry_point: str | None = None
     board: str
     scenario: str
     step_s: float

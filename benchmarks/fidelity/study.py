@@ -6,11 +6,11 @@ from typing import Any
 from edgetwin.studies import Measure, Study
 
 
-def late(module: str, function: str = "measure") -> Measure:
+def late(module: str, function: str = "measure", room: str = "fidelity") -> Measure:
     """A row whose module is imported when it is measured: fits pull scipy, some rows torch."""
 
     def measure(quick: bool) -> dict[str, Any]:
-        found: dict[str, Any] = getattr(import_module(f"benchmarks.fidelity.{module}"), function)(
+        found: dict[str, Any] = getattr(import_module(f"benchmarks.{room}.{module}"), function)(
             quick
         )
         return found

@@ -28,13 +28,24 @@ from edgetwin.cli.validate import validate
 from edgetwin.cli.view import view
 from edgetwin.hardware.errors import HardwareError, SafetyAbort
 
+HELP = """Digital twins of edge boards: run policies, look at them, gate them, replay and calibrate.
+
+\b
+First steps:
+  edgetwin run thermal --policies powersave,ondemand --out out/first
+  edgetwin view out/first
+  edgetwin new policy mine
+  edgetwin gate mine/mine.py:make --baseline mine/main.json --update
+  edgetwin boards                  what there is, and how far to trust it
+  edgetwin run thermal --live      the same run in a browser, as it goes on
+"""
 OK, FAILED, USAGE, NO_HARDWARE, UNSAFE = range(5)
 
 typer.core.HAS_RICH = False  # help is plain text; typer 0.20 would escape its brackets for rich
 app = typer.Typer(
     name="edgetwin",
-    help="Digital twins of edge boards: run and sweep policies, replay logs, calibrate boards.",
-    epilog="Start with: edgetwin run thermal",
+    help=HELP,
+    epilog="`edgetwin VERB --help` says what a verb does, with an example.",
     rich_markup_mode=None,
     suggest_commands=False,  # the parser below suggests already
     pretty_exceptions_enable=False,

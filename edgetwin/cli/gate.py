@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from edgetwin.cli import names
 from edgetwin.cli.output import Cell, Json, announce_compiling, note, print_json, print_table
 from edgetwin.cli.run import check_numbers, command
 
@@ -13,10 +14,24 @@ if TYPE_CHECKING:
 
 
 def gate(
-    policy: Annotated[str, typer.Argument(help="file.py:make, module:make, or a policy's name.")],
-    board: Annotated[str | None, typer.Option(help="Board name or board.toml.")] = None,
-    scenario: Annotated[str | None, typer.Option(help="Scenario name or file.")] = None,
-    task: Annotated[str, typer.Option(help="Its board and scenario are the defaults.")] = "thermal",
+    policy: Annotated[
+        str,
+        typer.Argument(
+            help="file.py:make, module:make, or a policy's name.", autocompletion=names.policies
+        ),
+    ],
+    board: Annotated[
+        str | None, typer.Option(help="Board name or board.toml.", autocompletion=names.boards)
+    ] = None,
+    scenario: Annotated[
+        str | None,
+        typer.Option(
+            help="Scenario name or file; thermal: gate-mix.", autocompletion=names.scenarios
+        ),
+    ] = None,
+    task: Annotated[
+        str, typer.Option(help="Its board is the default, and its scenario.")
+    ] = "thermal",
     baseline: Annotated[
         Path | None, typer.Option(help="Report of the main branch; its seeds are run.")
     ] = None,
@@ -53,7 +68,7 @@ def gate(
 
     Example: edgetwin gate mine/mine.py:make --baseline mine/main.json --junit gate.xml
     """
-    from edgetwin.gates import SEEDS, gate, read_report
+    from edgetwin.gates import SCENARIO, SEEDS, gate, read_report
     from edgetwin.tasks import find_task
 
     check_numbers(1 if seeds is None else seeds, seed, duration_s)
@@ -65,7 +80,7 @@ def gate(
     numbers = range(seed, seed + (seeds or SEEDS))
     where = {
         "board": board or (chosen.board if old is None else _shipped(old.board, chosen.board)),
-        "scenario": scenario or chosen.scenario,
+        "scenario": scenario or (SCENARIO if task == "thermal" else chosen.scenario),
         "seeds": numbers if old is None or seeds is not None else old.seeds,
         "duration_s": duration_s or (None if old is None else old.duration_s),
     }

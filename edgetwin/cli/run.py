@@ -9,23 +9,39 @@ from typing import Annotated, Any
 
 import typer
 
+from edgetwin.cli import names
 from edgetwin.cli.output import Json, announce_compiling, note, print_json, print_table, show
 from edgetwin.cli.target import DryRun, Root, Target, device_options
 
 
 def run(
-    task: Annotated[str, typer.Argument(help="thermal or training; see `edgetwin envs`.")],
-    board: Annotated[str | None, typer.Option(help="Board name or board.toml.")] = None,
-    scenario: Annotated[str | None, typer.Option(help="Scenario name or file.")] = None,
+    task: Annotated[
+        str,
+        typer.Argument(
+            help="thermal or training; see `edgetwin envs`.", autocompletion=names.tasks
+        ),
+    ],
+    board: Annotated[
+        str | None, typer.Option(help="Board name or board.toml.", autocompletion=names.boards)
+    ] = None,
+    scenario: Annotated[
+        str | None, typer.Option(help="Scenario name or file.", autocompletion=names.scenarios)
+    ] = None,
     policies: Annotated[
-        str | None, typer.Option(help="Names or file.py:make, commas between; `help` lists.")
+        str | None,
+        typer.Option(
+            help="Names or file.py:make, commas between; `help` lists.",
+            autocompletion=names.policies,
+        ),
     ] = None,
     seeds: Annotated[int, typer.Option(help="How many seeds, counted from --seed.")] = 1,
     seed: Annotated[int, typer.Option(help="The first seed.")] = 0,
     duration_s: Annotated[
         float | None, typer.Option("--duration", help="Simulated seconds at most; default by task.")
     ] = None,
-    backend: Annotated[str, typer.Option(help="sim (the twin) or hardware.")] = "sim",
+    backend: Annotated[
+        str, typer.Option(help="sim (the twin) or hardware.", autocompletion=names.backends)
+    ] = "sim",
     target: Target = None,
     root: Root = None,
     dry_run: DryRun = False,
@@ -113,11 +129,11 @@ def _study(
     from hw_models.board import load_board
 
     check_numbers(seeds, seed, duration_s)
-    names = names_of("--policies", policies, task.policies)
-    _check_names(task, names, backend)
+    chosen = names_of("--policies", policies, task.policies)
+    _check_names(task, chosen, backend)
     plan = load_scenario(scenario or task.scenario)
     return Study(
-        policies=tuple(map(find_policy, names)),
+        policies=tuple(map(find_policy, chosen)),
         boards=(load_board(board or task.board),),
         scenarios=(plan,),
         seeds=tuple(range(seed, seed + seeds)),

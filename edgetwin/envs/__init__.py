@@ -13,7 +13,7 @@ def register_envs() -> None:
             gym.register(
                 id=task.env_id,
                 entry_point=task.entry_point,
-                vector_entry_point=task.vector_entry_point or None,
+                vector_entry_point=task.vector_entry_point,
                 max_episode_steps=round(task.duration_s / task.step_s),
             )
         if hardware_id(task.env_id) not in gym.registry:

@@ -14,6 +14,7 @@ from typing import Any, Final, final
 
 from edgetwin.gates.checks import Check, against_baseline, against_limit, mean
 from edgetwin.gates.reports import (
+    SCENARIO,
     SEEDS,
     PolicyReport,
     policy_entry,
@@ -23,6 +24,7 @@ from edgetwin.gates.reports import (
 )
 
 __all__ = [
+    "SCENARIO",
     "SEEDS",
     "Check",
     "PolicyReport",

@@ -19,6 +19,7 @@ from hw_models.naming import unknown
 
 SCHEMA: Final = 1
 SEEDS: Final = 10
+SCENARIO: Final = "gate-mix"  # made for comparing: what comes and goes, no policy moves
 
 
 @final

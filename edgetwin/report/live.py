@@ -54,17 +54,18 @@ class LiveView:
         self._seen = 0
         self._serial = 0
         self._ended = False
-        self._server = ThreadingHTTPServer((host, port), _handler(self))
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, name="live", daemon=True)
+        self._address = host, port
 
     @property
     def url(self) -> str:
-        """Where the page is; the token is part of it."""
+        """Where the page is, inside the block; the token is part of it."""
         host, port = self._server.server_address[:2]
         return f"http://{host!s}:{port}/?token={self.token}"
 
     def __enter__(self) -> Self:
+        self._server = ThreadingHTTPServer(self._address, _handler(self))
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, name="live", daemon=True)
         self._thread.start()
         return self
 
@@ -138,9 +139,8 @@ class LiveView:
     def admits(self, path: str, host: str) -> bool:
         """Is this somebody who knows the token, under a name of this machine?"""
         given = parse_qs(urlsplit(path).query).get("token", [""])[0]
-        bound = str(self._server.server_address[0])
         name = host.rpartition(":")[0].strip("[]")
-        local = bound != LOOPBACK or name in (LOOPBACK, "localhost", "::1")
+        local = self._address[0] != LOOPBACK or name in (LOOPBACK, "localhost", "::1")
         return local and hmac.compare_digest(given.encode(), self.token.encode())
 
 

@@ -10,7 +10,7 @@ from typing import Any, final
 
 PYTHON = {"python"}
 SHELL = {"console", "bash"}
-SHOWN = {"text", "toml", "json"}
+SHOWN = {"text", "toml", "json", "yaml"}
 _PROMPT = "$ "
 _LIMIT_S = 300.0
 
@@ -67,7 +67,7 @@ def run_page(page: Path, shown: str, folder: Path) -> None:
             known = sorted(PYTHON | SHELL | SHOWN)
             assert block.language in SHOWN, (
                 f"{shown}:{block.line} is marked {block.language!r}; use one of {known} "
-                "(text, toml and json are shown, not run)"
+                "(text, toml, json and yaml are shown, not run)"
             )
 
 

@@ -16,6 +16,7 @@ from benchmarks.foundation.naive import NaiveBoard
 from benchmarks.foundation.workload import drawn_j, eight_applications, simulator, temps_of
 from benchmarks.frame import command
 from benchmarks.frame.side_by_side import median_ratio, side_by_side
+from benchmarks.product import study as product
 from edgetwin.studies import Figure, Study, absent, outcome, row
 
 LINES_OF_THE_TABLE = [
@@ -53,6 +54,12 @@ def test_fidelity_has_every_line_of_its_table() -> None:
     readme = Path(study.__file__).parents[1] / "README.md"
     section = readme.read_text("utf-8").split("## Fidelity")[1].split("\n## ")[0]
     assert re.findall(r"^\| `(\w+)` \|", section, re.M) == list(fidelity.ROWS)
+
+
+def test_the_product_has_every_line_of_its_table() -> None:
+    readme = Path(study.__file__).parents[1] / "README.md"
+    section = readme.read_text("utf-8").split("## The product")[1].split("\n## ")[0]
+    assert re.findall(r"^\| `(\w+)` \|", section, re.M) == list(product.ROWS)
 
 
 def test_a_row_without_data_is_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
