@@ -101,7 +101,8 @@ class Files:
     def __init__(self, root: str) -> None:
         self.root = os.path.realpath(root)
         self.base = "" if self.root == "/" else self.root
-        self._open = {}  # type: Dict[Tuple[str, int], int]
+        self._readers = {}  # type: Dict[str, int]
+        self._writers = {}  # type: Dict[str, int]
         self._cut = {}  # type: Dict[int, bool]
 
     def below(self, path: str) -> str:
@@ -137,26 +138,36 @@ class Files:
                     paths.append(path)
         return paths
 
-    def text(self, path: str) -> str:
-        """What a file says now, without blanks around it; OSError where it does not."""
-        key = (path, os.O_RDONLY)
-        if key not in self._open:
-            self._open[key] = os.open(self.below(path), os.O_RDONLY | os.O_CLOEXEC)
+    def data(self, path: str, most: int = 65536) -> bytes:
+        """What a file says now, at most so many bytes; OSError where it does not."""
+        fd = self._readers.get(path)
+        if fd is None:
+            fd = self._readers[path] = os.open(self.below(path), os.O_RDONLY | os.O_CLOEXEC)
         try:
-            return os.pread(self._open[key], 65536, 0).decode("utf-8", "replace").strip()
+            return os.pread(fd, most, 0)
         except OSError:
             self.forget(path)
             raise
+
+    def text(self, path: str) -> str:
+        """What a file says now, without blanks around it."""
+        return self.data(path).decode("utf-8", "replace").strip()
+
+    def number(self, path: str) -> float:
+        """The number that a file holds; ValueError for anything else."""
+        data = self.data(path, 64)  # room for a large number costs more than the number
+        if len(data) < 20 and data.strip().lstrip(b"-").isdigit():
+            return float(int(data))
+        return _number(data.decode("utf-8", "replace"))
 
     def put(self, path: str, text: str) -> None:
         """Write a file whose form is in the allow-list; OSError where the device refuses."""
         if not any(shape.match(path) for shape in SHAPES):
             raise Refused("%s is not in the allow-list" % path[:120], "safety")
-        key = (path, os.O_WRONLY)
-        if key not in self._open:
-            fd = self._open[key] = os.open(self.below(path), os.O_WRONLY | os.O_CLOEXEC)
+        fd = self._writers.get(path)
+        if fd is None:
+            fd = self._writers[path] = os.open(self.below(path), os.O_WRONLY | os.O_CLOEXEC)
             self._cut[fd] = os.fstat(fd).st_size not in (0, 4096)  # sysfs says 4096, debugfs 0
-        fd = self._open[key]
         try:
             if self._cut[fd]:
                 os.ftruncate(fd, 0)
@@ -167,10 +178,11 @@ class Files:
 
     def forget(self, path: str) -> None:
         """Close what is open of a path: it may have become another file."""
-        for key in [key for key in self._open if key[0] == path]:
-            fd = self._open.pop(key)
-            self._cut.pop(fd, None)
-            os.close(fd)
+        for table in (self._readers, self._writers):
+            fd = table.pop(path, None)
+            if fd is not None:
+                self._cut.pop(fd, None)
+                os.close(fd)
 
     def may_write(self, path: Optional[str]) -> bool:
         """True for a file that exists and that this user may write."""
@@ -193,6 +205,7 @@ class Channel:
         self.name = name
         self.paths = paths
         self.scale = scale
+        self.sane = SANE[kind]
         self.value = None  # type: Optional[float]
         self.at_s = -1e9
         self.fault = "not read yet"
@@ -204,17 +217,18 @@ class Channel:
         try:
             value = self.scale
             for path in self.paths:
-                value *= _number(files.text(path))
-            low, high = SANE[self.kind]
+                value *= files.number(path)
+            low, high = self.sane
             if not low <= value <= high:
                 raise ValueError("says %.6g, out of range" % value)
         except (OSError, ValueError, Refused) as error:
             self.fault = "%s: %s" % (self.paths[0], said(error))
             return False
-        at_s = now_s()
+        at_s = time.monotonic()
         if value != self.value:
             self.same_since_s = at_s
-        self.value, self.at_s, self.fault = value, at_s, ""
+            self.value = value
+        self.at_s, self.fault = at_s, ""
         return True
 
     def fresh(self, at_s: float) -> Optional[float]:
@@ -317,12 +331,11 @@ class Sampler:
         for channel in channels:
             if turn != self._turn:
                 return
-            started_s = now_s()
-            if started_s < channel.leave_until_s:
-                continue
-            self._at, self._at_s = channel, started_s
-            channel.sample(self.files)
-            self._at = None
+            started_s = time.monotonic()
+            if started_s >= channel.leave_until_s:
+                self._at_s, self._at = started_s, channel
+                channel.sample(self.files)
+                self._at = None
 
     def _count(self) -> None:
         """Add the energy since the last sample of the input's power, by the trapezium."""

@@ -54,7 +54,11 @@ def findings(board: Board, found: Mapping[str, Any]) -> list[Finding]:
 
 def _sensors(board: Board, found: Mapping[str, Any]) -> Iterator[Finding]:
     here = found["found"]
-    wanted: dict[str, Collection[str]] = {"zone": board.sensors.zones, "rail": board.sensors.rails, "clock": board.clocks}
+    wanted: dict[str, Collection[str]] = {
+        "zone": board.sensors.zones,
+        "rail": board.sensors.rails,
+        "clock": board.clocks,
+    }
     for kind, names in wanted.items():
         for name in names:
             yield _read(kind, name, here.get(kind, {}).get(name))

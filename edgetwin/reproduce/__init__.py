@@ -6,7 +6,9 @@ from pathlib import Path
 from edgetwin.studies import Study
 from hw_models.naming import unknown
 
-TITLES: dict[str, str] = {}
+TITLES: dict[str, str] = {
+    "hardware": "The hardware path against virtual boards, over real FUSE and real ssh",
+}
 
 
 def find_study(name: str, folder: Path) -> Study:

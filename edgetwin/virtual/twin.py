@@ -18,7 +18,7 @@ from hw_models.limits import fan_by_trips
 from hw_models.workloads import application_names, load_application
 
 # Sensors sample ten times a second at most: the twin need not follow every access exactly.
-_STEP_NS: Final = 1_000_000
+_STEP_NS: Final = 5_000_000
 # What devfreq calls the governors of a Jetson's GPU, for those of the twin.
 DEVFREQ_GOVERNORS: Final[dict[Governor, str]] = {
     "schedutil": "nvhost_podgov",
