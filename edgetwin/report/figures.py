@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from edgetwin.report.planes import plane_figure
 from edgetwin.report.sections import (
     Bar,
     Bars,
@@ -17,6 +18,7 @@ from edgetwin.report.sections import (
     Gantt,
     Interval,
     Level,
+    Plane,
     Series,
     SeriesChart,
 )
@@ -50,6 +52,8 @@ def figure(chart: Chart) -> Figure:
             return _bars_figure(chart)
         case Gantt():
             return _gantt_figure(chart)
+        case Plane():
+            return plane_figure(chart)
 
 
 def colour(index: int) -> str:

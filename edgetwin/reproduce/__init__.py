@@ -6,7 +6,9 @@ from pathlib import Path
 from edgetwin.studies import Study
 from hw_models.naming import unknown
 
-TITLES: dict[str, str] = {}
+TITLES: dict[str, str] = {
+    "planner": "batch size and clock under a power cap (arXiv 2502.18323)",
+}
 
 
 def find_study(name: str, folder: Path) -> Study:
