@@ -39,7 +39,7 @@ def violation_row(store: CellStore, quick: bool) -> dict[str, Any]:
     seeds, caps = (1000, 2) if quick else (1000, 6)
     task = _task(store, quick)
     truth = task.truth(Simulator(task.board), boards.CARE)
-    keys = [{"violations": cap_w, "seeds": seeds, "needed": dict(task.efficiency.needed)}
+    keys = [{"violations": cap_w, "seeds": seeds, "needed": tasks.as_text(task.efficiency.needed)}
             for cap_w in boards.caps_w(truth, caps).tolist()]  # fmt: skip
 
     def work(key: dict[str, Any]) -> list[float]:
@@ -64,22 +64,25 @@ def peaks_over(task: Task, cap_w: float, seeds: int) -> list[float]:
     )
     cell = task.plan(meter, cap_w).choice
     batch = BatchSimulator(task.board, seeds, seeds=0, scenario=scenario_of(task, cell.label))
+    domain, freq_hz = task.space.domain, cell.label["freq_hz"][task.space.domain]
+    batch.set_governor(domain, "userspace")
+    level = task.board.opp(domain, freq_hz)
+    batch.rows("fixed", list(task.board.clocks).index(domain))[:] = level
     rail = list(task.board.sensors.rails).index(input_rail(task.board))
-    batch.advance(boards.CARE.settle_s)
+    batch.advance(boards.CARE.settle_s + boards.CARE.longest_s)
     period_s = sensor_period_s(task.board)
     peak_w = np.zeros(seeds)
     for _ in range(round(RUN_S / period_s)):
         batch.advance(period_s)
-        peak_w = np.maximum(peak_w, batch.get("rail_w", rail))
+        peak_w = np.maximum(peak_w, batch.power_w[:, rail])
     batch.close()
     return [float(p) for p in peak_w / cap_w - 1.0]
 
 
 def scenario_of(task: Task, label: Any) -> Any:
-    """A scenario in which a cell runs from the start and for good."""
+    """A scenario in which a cell's batch size trains from the start and for good."""
     from edgetwin.scenario import parse_scenario
 
-    clocks = ", ".join(f"{d} = {hz!r}" for d, hz in label["freq_hz"].items())
     batch = int(label["batch"])
     return parse_scenario(
         f"""
@@ -87,7 +90,6 @@ name = "one-cell"
 title = "One cell of a plan"
 duration_s = 100000
 initial = "steady"
-knobs = [{{ t_s = 0.0, freq_hz = {{ {clocks} }} }}]
 [[jobs]]
 kind = "training"
 id = "train"

@@ -48,8 +48,7 @@ def all_cells(store: CellStore, quick: bool, seeds: int) -> dict[str, list[dict[
     folder = data_folder()
     needed = {net: tasks.efficiency(store, folder, net, quick) for net in tasks.NETWORKS}
     keys = [
-        {"board": board, "network": network, "seed": seed, "needed": dict(needed[network].needed),
-         "share": dict(needed[network].share)}
+        {"board": board, "network": network, "seed": seed, XX
         for board in tasks.BOARDS for network in tasks.NETWORKS for seed in range(seeds)
     ]  # fmt: skip
     found: dict[str, list[dict[str, Any]]] = {}

@@ -4,6 +4,7 @@ Efficiency of the digits CNN and the character transformer is measured here, by 
 scripts; ResNet-18 and MobileNetV2 take that of Zeus cifar100/shufflenetv2/adadelta at 60 %.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -71,3 +72,8 @@ def efficiency(store: CellStore, folder: Path | None, network: str, quick: bool)
 def task(board: str, network: str, needed: Efficiency) -> Task:
     """A network on a board with all batch sizes that fit its memory."""
     return board_task(load_board(board), load_network(network), needed)
+
+
+def as_text(by_batch: Mapping[int, float]) -> dict[str, float]:
+    """Numbers by batch size as a key of the store can say them: JSON knows names only."""
+    return {str(batch): float(value) for batch, value in by_batch.items()}
