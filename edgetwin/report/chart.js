@@ -48,7 +48,7 @@ class Chart {
 
   set(figure) {
     this.figure = figure;
-    this.timed = figure.kind !== "bars";
+    this.timed = figure.kind === "lines" || figure.kind === "gantt";
     if (figure.kind === "gantt") this.lanes = lanesOf(figure);
     const rows = figure.kind === "lines" ? 0 : figure.rows.length;
     const height = figure.kind === "lines" ? 300 : 60 + rows * this.rowHeight();
@@ -68,7 +68,7 @@ class Chart {
       const levels = this.figure.levels.map((one) => ({ ...one, label: one.name + " (" + amount(one.value, this.figure.unit) + ")" }));
       return [...this.figure.lines, ...levels];
     }
-    return kind === "gantt" ? this.figure.labels : this.figure.groups;
+    return { gantt: this.figure.labels, bars: this.figure.groups, plane: this.figure.marks }[kind];
   }
 
   addLegend() {
@@ -174,7 +174,9 @@ class Chart {
     const [low, high] = this.view();
     const span = high - low;
     const turn = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    if (!this.timed) {
+    if (this.figure.kind === "plane") {
+      if (!this.keyCell(event.key)) return;
+    } else if (!this.timed) {
       const move = { ArrowUp: -1, ArrowDown: 1 }[event.key];
       if (move === undefined) return;
       this.row = Math.min(Math.max((this.row ?? -1) + move, 0), this.figure.rows.length - 1);
@@ -212,6 +214,7 @@ class Chart {
       this.read(y);
       return;
     }
+    if (this.figure.kind === "plane") { this.pointCell(x, y); return; }
     const row = Math.floor((y - 8) / this.rowHeight());
     if (row >= 0 && row < this.figure.rows.length) this.tell(this.barLines(row), x, y); else this.leave();
   }
@@ -256,6 +259,7 @@ class Chart {
 
   leave() {
     this.tip.hidden = true;
+    if (this.at) { this.at = null; this.draw(); }
     if (shared.cursor === null) return;
     shared.cursor = null;
     redraw();

@@ -19,7 +19,9 @@ Object.assign(Chart.prototype, {
     this.top = 8;
     this.bottom = height - 38;
     this.right = width - 24;
-    if (this.figure.kind === "lines") this.drawLines(pen); else this.drawRows(pen, width);
+    if (this.figure.kind === "lines") this.drawLines(pen);
+    else if (this.figure.kind === "plane") this.drawPlane(pen);
+    else this.drawRows(pen, width);
     this.root.dataset.drawn = this.figure.kind;
   },
 

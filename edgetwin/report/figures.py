@@ -8,7 +8,16 @@ from typing import Any, Final
 
 import numpy as np
 
-from edgetwin.report.sections import Bar, Bars, Chart, Gantt, Level, Series, SeriesChart
+from edgetwin.report.sections import (
+    Bar,
+    Bars,
+    Chart,
+    Gantt,
+    Level,
+    Plane,
+    Series,
+    SeriesChart,
+)
 from edgetwin.report.series import decimate
 
 # Each stands out from the light and the dark page by 3.5 to 1 or more (WCAG 2 asks for 3).
@@ -39,6 +48,8 @@ def figure(chart: Chart) -> Figure:
             return _bars_figure(chart)
         case Gantt():
             return _gantt_figure(chart)
+        case Plane():
+            return _plane_figure(chart)
 
 
 def colour(index: int) -> str:
@@ -121,4 +132,36 @@ def _rounded(values: Sequence[float] | np.ndarray[Any, np.dtype[np.float64]]) ->
             continue
         short = float(f"{value:.{DIGITS}g}")
         found.append(int(short) if short.is_integer() and abs(short) < 1e15 else short)
+    return found
+
+
+def _plane_figure(chart: Plane) -> Figure:
+    """Values by row and column from the bottom left, and the sides of cells that are a border."""
+    return {
+        "kind": "plane",
+        "title": chart.title,
+        "unit": chart.unit,
+        "x_name": chart.x_name,
+        "y_name": chart.y_name,
+        "columns": list(chart.x),
+        "rows": list(chart.y),
+        "values": [[_known(value) for value in row] for row in chart.values],
+        "border": _border(chart),
+        "marks": [
+            {"name": mark.name, "colour": colour(i), "column": chart.x.index(mark.x),
+             "row": chart.y.index(mark.y)}
+            for i, mark in enumerate(chart.marks)
+        ],
+    }  # fmt: skip
+
+
+def _border(chart: Plane) -> list[list[int]]:
+    """Ends (x0, y0, x1, y1) of every side between a cell that is allowed and one that is not."""
+    found = []
+    for r, row in enumerate(chart.allowed):
+        for c, here in enumerate(row):
+            if c + 1 < len(row) and here != row[c + 1]:
+                found.append([c + 1, r, c + 1, r + 1])
+            if r + 1 < len(chart.allowed) and here != chart.allowed[r + 1][c]:
+                found.append([c, r + 1, c + 1, r + 1])
     return found

@@ -20,6 +20,7 @@ from edgetwin.report.sections import (
     Chart,
     Gantt,
     KeyValue,
+    Plane,
     Section,
     SeriesChart,
     Table,
@@ -29,7 +30,7 @@ from edgetwin.report.tables import told
 from edgetwin.storage import write_atomically
 
 LONG_TABLE: Final = 12
-SCRIPTS: Final = ("numbers.js", "chart.js", "draw.js", "page.js")
+SCRIPTS: Final = ("numbers.js", "chart.js", "draw.js", "plane.js", "page.js")
 
 
 @final
@@ -102,7 +103,7 @@ def _body(section: Section, name: str, chart_id: str) -> str:
             return _key_value(section)
         case Table():
             return _table(section, name)
-        case SeriesChart() | Bars() | Gantt():
+        case SeriesChart() | Bars() | Gantt() | Plane():
             return _chart(section, name, chart_id)
 
 
@@ -169,6 +170,8 @@ def _caption(chart: Chart) -> str:
             drawn = f"{chart.title}, in {unit}." if unit else f"{chart.title}."
         case Gantt():
             drawn = f"{chart.title}: {chart.label_name} of each {chart.row_name} over time."
+        case Plane(unit=unit):
+            drawn = f"{chart.title}, in {unit}, over {chart.x_name} and {chart.y_name}."
     return f"{drawn} {chart.caption}".rstrip()
 
 

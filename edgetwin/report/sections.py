@@ -161,5 +161,44 @@ class Gantt:
     caption: str = ""
 
 
-Chart = SeriesChart | Bars | Gantt
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """A named point of a plane."""
+
+    name: str
+    x: str
+    y: str
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plane:
+    """A figure over two axes of named steps, what of it is allowed, and points on it.
+
+    values[row][column] belongs to y[row] and x[column], None where there is nothing; allowed has
+    the same shape, and its border is drawn.
+    """
+
+    title: str
+    unit: str
+    x_name: str
+    y_name: str
+    x: Sequence[str]
+    y: Sequence[str]
+    values: Sequence[Sequence[float | None]]
+    allowed: Sequence[Sequence[bool]]
+    marks: Sequence[Mark] = ()
+    caption: str = ""
+
+    def __post_init__(self) -> None:
+        for grid in (self.values, self.allowed):
+            if len(grid) != len(self.y) or any(len(row) != len(self.x) for row in grid):
+                raise ValueError(
+                    f"plane {self.title!r} has {len(self.y)} x {len(self.x)} steps; give values "
+                    "and allowed of that shape."
+                )
+
+
+Chart = SeriesChart | Bars | Gantt | Plane
 Section = Text | KeyValue | Table | Chart

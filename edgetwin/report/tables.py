@@ -2,7 +2,16 @@
 
 from collections.abc import Sequence
 
-from edgetwin.report.sections import Bars, Cell, Chart, Column, Gantt, SeriesChart, Table
+from edgetwin.report.sections import (
+    Bars,
+    Cell,
+    Chart,
+    Column,
+    Gantt,
+    Plane,
+    SeriesChart,
+    Table,
+)
 from edgetwin.report.series import summarise
 
 
@@ -15,6 +24,8 @@ def told(chart: Chart) -> Table:
             return _bars_told(chart)
         case Gantt():
             return _gantt_told(chart)
+        case Plane():
+            return _plane_told(chart)
 
 
 def _series_told(chart: SeriesChart) -> Table:
@@ -57,4 +68,16 @@ def _gantt_told(chart: Gantt) -> Table:
         total_s = sum(one.end_s - one.start_s for one in mine)
         start_s, end_s = min(one.start_s for one in mine), max(one.end_s for one in mine)
         rows.append((row, label, len(mine), total_s, start_s, end_s))
+    return Table(title=chart.title, columns=columns, rows=rows)
+
+
+def _plane_told(chart: Plane) -> Table:
+    """The points and what the plane says there."""
+    columns = [Column(name="point"), Column(name=chart.x_name), Column(name=chart.y_name)]
+    columns += [Column(name="value", unit=chart.unit), Column(name="allowed")]
+    rows: list[Sequence[Cell]] = []
+    for mark in chart.marks:
+        row, column = chart.y.index(mark.y), chart.x.index(mark.x)
+        is_allowed = "yes" if chart.allowed[row][column] else "no"
+        rows.append((mark.name, mark.x, mark.y, chart.values[row][column], is_allowed))
     return Table(title=chart.title, columns=columns, rows=rows)

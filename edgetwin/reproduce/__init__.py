@@ -8,6 +8,7 @@ from hw_models.naming import unknown
 
 TITLES: dict[str, str] = {
     "hardware": "The hardware path against virtual boards, over real FUSE and real ssh",
+    "planner": "batch size and clock under a power cap (arXiv 2502.18323)",
 }
 
 

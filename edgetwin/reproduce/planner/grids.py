@@ -167,7 +167,7 @@ def judged(found: Replayed, planner: Planner, cap_w: float) -> dict[str, Any]:
 
 
 def summary(records: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """Mean, 95th percentile and exact share of the gaps; an empty-handed choice counts as a miss."""
+    """Mean, 95th percentile and exact share of gaps; an empty-handed choice counts as a miss."""
     gaps = np.array([np.nan if r["gap"] is None or r["missed"] else r["gap"] for r in records])
     known = gaps[np.isfinite(gaps)]
     return {

@@ -139,18 +139,21 @@ class Planner:
         deadline_s: float | None = None,
         confidence: float = CONFIDENCE,
         may_predict: bool = False,
+        mean_cap_w: float = np.inf,
     ) -> Plan:
         """The best cell below the cap; measured cells only, unless `may_predict` or none fits.
 
         A cell fits when its peak stays below the cap, and its time within the deadline, with the
-        confidence. The objective is the time to the target or the energy to it. ValueError where
-        nothing fits, naming the nearest cell that can be had.
+        confidence, and its mean power below mean_cap_w (a heat budget). The objective is the time
+        to the target or the energy to it. ValueError where nothing fits, naming the nearest cell
+        that can be had.
         """
         _check(cap_w, deadline_s, confidence)
         sure = self.confidence(cap_w)
         fits = (sure >= confidence) & np.isfinite(self.time_s)
+        fits &= self.belief.mean_w <= mean_cap_w
         if not fits.any():
-            raise ValueError(self._refusal(cap_w, confidence))
+            raise ValueError(self._refusal(min(cap_w, mean_cap_w), confidence))
         in_time = fits & self._in_time(deadline_s, confidence)
         if not in_time.any():
             raise ValueError(self._late(fits, cap_w, deadline_s))

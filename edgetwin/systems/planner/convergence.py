@@ -95,16 +95,14 @@ class TrialSession:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Noise:
-    """A measured noise scale with the script's base batch and the rule of its learning rate."""
+    """A measured noise scale, and the batch size that is the script's own."""
 
     scale: NoiseScale
     base: int
-    rule: Rule
 
     def efficiency(self, batches: Sequence[int], samples_at_base: float = 1.0) -> Efficiency:
         """What batch sizes need, as predicted; only the ratios are known unless one is given."""
-        rate = (np.asarray(batches, float) / self.base) ** RULES[self.rule]
-        needed = samples_at_base * self.scale.needed(batches, rate, self.base)
+        needed = samples_at_base * self.scale.needed(batches, self.base)
         return Efficiency(
             needed={int(b): float(n) for b, n in zip(batches, needed, strict=True)},
             share=dict.fromkeys(batches, 0.2),
@@ -144,7 +142,7 @@ def measure_noise(trial: Trial, batch: int | None, *, steps: int = 200, seed: in
     run_script(find_script(trial.script), session)
     _require_steps(trial.script, session.steps)
     base = session.base or session.noise.result().batch
-    return Noise(scale=session.noise.result(), base=base, rule=trial.rule)
+    return Noise(scale=session.noise.result(), base=base)
 
 
 def _one(trial: Trial, batch: int, seed: int) -> float | None:

@@ -1,14 +1,9 @@
 """How the cost of a batch size can be told from one short run: the gradient noise scale.
 
 With true gradient G and the covariance C of one sample's gradient, batches are worth their size up
-to about b_noise = tr(C) / |G|^2 (McCandlish et al. 2018, arXiv:1812.06162). At a learning rate e
-one step lowers the loss by e |G|^2 (1 - x / 2) with x = e / e_best(b) and e_best(b) =
-e_max / (1 + b_noise / b). So samples to the target go as
-
-    N(b) ~ b / (e(b) (2 - x(b)))
-
-where e(b) is the rule by which the learning rate follows the batch, tuned at the base batch
-(x = 1 there). At e = e_best everywhere this is the known N ~ 1 + b / b_noise. Only ratios matter.
+to about b_noise = tr(C) / |G|^2. Where every batch has a learning rate that suits it, samples to
+the target go as N(b) ~ 1 + b / b_noise (McCandlish et al. 2018, arXiv:1812.06162). Only ratios are
+predicted, and only ratios matter for a choice.
 
 Steps of training follow one another with little change of G, so the product of neighbouring
 gradients estimates |G|^2 without bias, and the mean square of one gradient |G|^2 + tr(C) / b.
@@ -23,7 +18,8 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-_UNSTABLE: Final = 1.9  # of the best learning rate: from 2 on steps go uphill
+_FEWEST: Final = 20
+_LEAST_SIGNAL: Final = 1e-3  # of the mean square: a product below is noise
 
 
 @final
@@ -36,15 +32,10 @@ class NoiseScale:
     batch: int
     steps: int
 
-    def needed(self, batches: Sequence[int], rate: Array, base: int) -> Array:
-        """Samples to the target relative to the base batch, (n,).
-
-        rate (n,) is the learning rate at each batch over that at the base, where it is tuned.
-        """
+    def needed(self, batches: Sequence[int], base: int) -> Array:
+        """Samples to the target of batch sizes, relative to those of the base batch, (n,)."""
         b = np.asarray(batches, float)
-        best = (1.0 + self.samples / base) / (1.0 + self.samples / b)
-        x = np.minimum(rate / best, _UNSTABLE)
-        return np.asarray(b / (rate * (2.0 - x)) / base)
+        return np.asarray((1.0 + b / self.samples) / (1.0 + base / self.samples))
 
 
 @final
@@ -75,14 +66,17 @@ class NoiseMeter:
         self._last = flat.clone()
 
     def result(self) -> NoiseScale:
-        """The noise scale of all steps so far; ValueError for fewer than 20."""
+        """The noise scale of all steps so far; ValueError for too few."""
         n = len(self._products)
-        if n < 20:
-            raise ValueError(f"{n} steps; the noise scale needs 20, better 100.")
+        if n < _FEWEST:
+            raise ValueError(f"{n} steps; the noise scale needs {_FEWEST}, better 100.")
         squares, products = np.array(self._squares[1:]), np.array(self._products)
-        signal = max(float(products.mean()), 1e-3 * float(squares.mean()))
+        signal = max(float(products.mean()), _LEAST_SIGNAL * float(squares.mean()))
         noise = max(float(squares.mean()) - signal, 0.0)
         spread = float(products.std(ddof=1)) / np.sqrt(n)
         return NoiseScale(
-            samples=self._batch * noise / signal, share=spread / signal, batch=self._batch, steps=n
+            samples=max(self._batch * noise / signal, 1e-6),
+            share=spread / signal,
+            batch=self._batch,
+            steps=n,
         )

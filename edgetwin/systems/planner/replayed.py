@@ -5,9 +5,12 @@ the target by batch size) are matched by workload. Batches absent from either ca
 the mean power of the table, not the limit: rows draw up to 1.21 times their limit.
 """
 
+import csv
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
+from pathlib import Path
 from typing import Any, Final, final
 
 import numpy as np
@@ -23,6 +26,8 @@ from hw_models.tables import Grid, read_grids
 
 Array = NDArray[np.float64]
 
+_WORKLOAD: Final = ("dataset", "network", "optimizer")
+_NUMBERS: Final = ("batch_size", "power_limit", "time_per_epoch", "average_power")
 _FLAT: Final = 0.5  # a limit that moves power by less than this share of its own range ranks noise
 
 
@@ -119,12 +124,48 @@ def read_replayed(
     runs). KeyError for a workload that either file lacks; the workload may be left out where there
     is only one.
     """
-    grids, runs = read_grids(power), read_runs(train)
+    grids, runs = _grids(power), read_runs(train)
     name = _only(grids, workload)
     of_name = runs_of(runs, name)
     return replayed(
         grids[name], of_name, of_name.default_targets()[0] if target is None else target
     )
+
+
+def _grids(power: str | PathLike[str]) -> dict[str, Grid]:
+    """The grids of a file; a cell that is no number is refused with the nearest one that is."""
+    try:
+        return read_grids(power)
+    except ValueError as error:
+        hint = _nearest(power, str(error))
+        raise ValueError(f"{error}{hint}") from None
+
+
+def _nearest(power: str | PathLike[str], problem: str) -> str:
+    """The next line of the same batch size or limit whose numbers are all there, in words."""
+    line = re.search(r", line (\d+):", problem)
+    if line is None:
+        return ""
+    with Path(power).open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    bad = rows[int(line[1]) - 2]
+    same = [r for r in rows if r is not bad and all(r[k] == bad[k] for k in _WORKLOAD)]
+    whole = [r for r in same if all(_is_number(r[k]) for k in _NUMBERS)]
+    shared = [r for r in whole if r["batch_size"] == bad["batch_size"]] or whole
+    if not shared:
+        return " Leave that line out."
+    near = min(shared, key=lambda r: abs(rows.index(r) - rows.index(bad)))
+    return (
+        f" Leave that line out; the nearest cell that can be chosen is batch {near['batch_size']} "
+        f"at a limit of {near['power_limit']} W."
+    )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return bool(np.isfinite(float(text))) and float(text) > 0
+    except (TypeError, ValueError):
+        return False
 
 
 def _only(grids: Mapping[str, Grid], workload: str | None) -> str:

@@ -1,7 +1,7 @@
 """A small CNN learns the 8x8 digits of scikit-learn: `edgetwin train digits-cnn --plan plan.json`.
 
 The data of the device are the second half of the training images; the proxy split, on which batch
-sizes are tried, is the first half. SGD with momentum, learning rate 0.05 at batch 32.
+sizes are tried, is the first half. SGD with momentum, learning rate 0.03 at batch 32.
 """
 
 from typing import Any
@@ -45,7 +45,7 @@ def main() -> None:
     torch.manual_seed(hook.seed)
     x, y, test_x, test_y = data(hook.is_proxy)
     net = model()
-    optimizer = torch.optim.SGD(net.parameters(), lr=0.05 * hook.rate_factor, momentum=0.9)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.03 * hook.rate_factor, momentum=0.9)
     seen, looked = 0, 0
     while seen < MOST_SAMPLES:
         at = torch.randint(len(x), (hook.batch,))
