@@ -127,7 +127,8 @@ class TrainingJob:
 class ForwardJob:
     """`steps` zero-order steps: each `passes` forward calls on `batch` samples.
 
-    noise_bytes is what a step moves to generate noise and add it to the weights.
+    noise_bytes is what a step moves to generate noise and add it to the weights, held_bytes what
+    it keeps beside the weights; None is all that one forward call writes and reads.
     """
 
     network: NetworkProfile
@@ -135,6 +136,7 @@ class ForwardJob:
     passes: float
     steps: float
     noise_bytes: float = 0.0
+    held_bytes: float | None = None
 
     def __post_init__(self) -> None:
         for name in ("batch", "passes", "steps"):
@@ -143,7 +145,8 @@ class ForwardJob:
     def memory_bytes(self) -> float:
         """Bytes a step needs: the weights and the activations of one forward call."""
         n = self.network
-        return n.parameter_bytes + self.batch * n.forward_bytes
+        held_bytes = self.batch * n.forward_bytes if self.held_bytes is None else self.held_bytes
+        return n.parameter_bytes + held_bytes
 
 
 @final

@@ -17,6 +17,8 @@ from edgetwin.systems.federated.packet import HEAD_BYTES, VERSION, Packet, parse
 _HEAD: Final = struct.Struct("<II")
 _ORDER: Final = struct.Struct("<IIQ")
 _MOST: Final = 2**24 - 1
+ORDER_BYTES: Final = _ORDER.size
+"""The bytes of an order without records."""
 
 
 @final
@@ -26,6 +28,12 @@ class Record:
 
     round: int
     entries: tuple[tuple[float, Packet], ...]
+
+    @property
+    def sent_bytes(self) -> int:
+        """Bytes inside an order: its length, its head, and packets behind their weights."""
+        own = sum(4 + HEAD_BYTES + 4 * len(packet.scalars) for _, packet in self.entries)
+        return 4 + _HEAD.size + own
 
     def to_bytes(self) -> bytes:
         """The wire format of this version."""
@@ -37,7 +45,8 @@ class Record:
     def from_bytes(data: bytes) -> "Record":
         """ValueError for a cut record or one of another version."""
         count, number = _opened(_HEAD, data)
-        at, entries = _HEAD.size, []
+        at = _HEAD.size
+        entries: list[tuple[float, Packet]] = []
         for _ in range(count):
             if len(data) < at + 4 + HEAD_BYTES:
                 raise ValueError(f"a record of {count} packets ends after {len(entries)}.")
@@ -83,7 +92,8 @@ class Order:
     def from_bytes(data: bytes) -> "Order":
         """ValueError for a cut order or one of another version."""
         steps, version, base = _opened(_ORDER, data)
-        at, records = _ORDER.size, []
+        at = _ORDER.size
+        records: list[Record] = []
         while at < len(data):
             size = int.from_bytes(data[at : at + 4], "little")
             if len(data) < at + 4 + size:

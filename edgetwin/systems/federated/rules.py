@@ -1,11 +1,12 @@
 """What a server accepts: every upload is judged, every refusal is counted."""
 
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgetwin.systems.federated.packet import Packet, PacketForm, parse
 
@@ -44,7 +45,9 @@ class Judge:
         self.counts: Counter[str] = Counter()
         self.sizes: deque[list[float]] = deque(maxlen=_HISTORY)
 
-    def read(self, data: bytes, seeds: Sequence[int], earlier: Sequence[int]) -> str | list[Packet]:
+    def read(
+        self, data: bytes, seeds: Sequence[int], earlier: Collection[int]
+    ) -> str | list[Packet]:
         """The packets of an upload that must bear these seeds, or why it is refused."""
         if len(data) > len(seeds) * self.form.packet_bytes:
             return "oversized"
@@ -52,18 +55,21 @@ class Judge:
             packets = parse(data)
         except ValueError:
             return "malformed"
-        if packets and packets[0].seed in earlier:
+        given = [packet.seed for packet in packets]
+        if given and given[0] in earlier:
             return "late"
-        for packet in packets:
-            if (packet.kind, len(packet.scalars)) != (self.form.kind, self.form.count):
-                return "malformed"
-            if not np.isfinite(packet.scalars).all():
-                return "not finite"
-            if max(self.form.sizes(packet)) > self.form.limit:
-                return "impossible"
-        if len(packets) != len(seeds):
+        wrong = next(filter(None, map(self._wrong, packets)), None)
+        if wrong is not None or len(packets) != len(seeds):
+            return wrong or "malformed"
+        return packets if given == list(seeds) else "foreign seed"
+
+    def _wrong(self, packet: Packet) -> str | None:
+        """What is wrong with one packet, whoever sent it."""
+        if (packet.kind, len(packet.scalars)) != (self.form.kind, self.form.count):
             return "malformed"
-        return packets if [p.seed for p in packets] == list(seeds) else "foreign seed"
+        if not np.isfinite(packet.scalars).all():
+            return "not finite"
+        return "impossible" if max(self.form.sizes(packet)) > self.form.limit else None
 
     def settle(self, uploads: dict[int, list[Packet]]) -> dict[int, list[Packet]]:
         """The uploads of a round that count, in the order of the clients; history goes on."""
@@ -88,7 +94,7 @@ class Judge:
                 self.counts["outlier"] += 1
         return kept
 
-    def _cut(self, packet: Packet, bound: np.ndarray) -> Packet:
+    def _cut(self, packet: Packet, bound: NDArray[np.float64]) -> Packet:
         parts = np.split(packet.scalars, np.cumsum(self.form.groups)[:-1])
         cut = [np.clip(part, -b, b) for part, b in zip(parts, bound, strict=True)]
         return Packet(

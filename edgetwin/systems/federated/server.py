@@ -10,7 +10,7 @@ import numpy as np
 
 from edgetwin.storage import append_line, exact_json, json_lines
 from edgetwin.systems.federated.client import Replica
-from edgetwin.systems.federated.messages import Order, Record
+from edgetwin.systems.federated.messages import ORDER_BYTES, Order, Record
 from edgetwin.systems.federated.method import Method
 from edgetwin.systems.federated.noise.bits import derived_seed
 from edgetwin.systems.federated.packet import Packet
@@ -48,6 +48,7 @@ class Server:
         self.records: list[Record] = []
         self.known = [0] * len(sizes)  # the version that each client has shown to have
         self._folder, self._keep_every = folder, keep_every
+        self._sums = [(0, 0)]  # bytes on the wire and packets of the records so far
         self._asked: dict[int, list[int]] = {}
         self._earlier: set[int] = set()
         self._uploads: dict[int, list[Packet]] = {}
@@ -84,6 +85,16 @@ class Server:
             steps=steps,
             records=tuple(self.records[self.known[client] :]),
         )
+
+    def order_bytes(self, order: Order) -> int:
+        """The bytes of an order of this round on the wire, without writing it out."""
+        start = order.version - len(order.records)
+        return ORDER_BYTES + self._sums[order.version][0] - self._sums[start][0]
+
+    def packets_since(self, order: Order) -> int:
+        """The packets that a client replays before it can start on an order of this round."""
+        start = order.version - len(order.records)
+        return self._sums[order.version][1] - self._sums[start][1]
 
     def receive(self, client: int, data: bytes) -> str:
         """Take an upload; "accepted", or why not, which is counted. Never raises for its content.
@@ -137,9 +148,14 @@ class Server:
 
     def _take(self, record: Record) -> None:
         self.replica.catch_up([record])
-        self.records.append(record)
+        self._keep(record)
         if self._folder is not None and self.version % self._keep_every == 0:
             self.replica.save(self._folder / "replica.state")
+
+    def _keep(self, record: Record) -> None:
+        self.records.append(record)
+        size, packets = self._sums[-1]
+        self._sums.append((size + record.sent_bytes, packets + len(record.entries)))
 
     def _write(self, record: Record, kept: int) -> None:
         line = {
@@ -159,7 +175,8 @@ class Server:
         if not (folder / "rounds.jsonl").is_file():
             return
         lines = [line for line in json_lines(folder / "rounds.jsonl") if "record" in line]
-        self.records = [Record.from_bytes(base64.b64decode(line["record"])) for line in lines]
+        for line in lines:
+            self._keep(Record.from_bytes(base64.b64decode(line["record"])))
         if (folder / "replica.state").is_file():
             self.replica.load(folder / "replica.state")
         self.replica.catch_up(self.records)
