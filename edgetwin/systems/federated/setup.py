@@ -21,7 +21,7 @@ from edgetwin.systems.federated.data.shares import dirichlet_shares, iid_shares
 from edgetwin.systems.federated.method import Method
 from edgetwin.systems.federated.methods import make_method
 from edgetwin.systems.federated.server import Server
-from edgetwin.systems.federated.sources import Model, load_material
+from edgetwin.systems.federated.sources import Material, Model, load_material
 
 _SHARES, _WHO, _BATCHES, _NOISE = range(4)  # streams of randomness, by what they decide
 AT_ONCE: Final = 64
@@ -35,6 +35,7 @@ class Setup:
     model: minilm, mlp, or a Hugging Face model by name or path. task: one of data.tasks, or
     digits (for mlp). train and test name data files; without them the task must be one that needs
     none (docstrings, digits). trained: "all", "last:N" blocks with weights, or "lora:RANK".
+    longest is in tokens; most is how many examples are taken of each file or corpus, None for all.
     alpha is that of Dirichlet shares, None for equal random ones. settings are the method's.
     """
 
@@ -46,6 +47,7 @@ class Setup:
     test: str | None = None
     trained: str = "last:3"
     longest: int = 32
+    most: int | None = None
     clients: int = 8
     per_round: int = 2
     rounds: int = 100
@@ -135,13 +137,16 @@ class Workshop:
         return {"loss": loss / len(order), "accuracy": right / len(order)}
 
 
-def build(setup: Setup) -> Workshop:
+def build(setup: Setup, material: Material | None = None) -> Workshop:
     """Model, method and data of a setup; the same on every machine.
 
+    `material`, if given, is what `load_material` makes of this setup, its model as it starts.
     KeyError for unknown names, ValueError and OSError for data and models that cannot be used.
     """
-    model, train, test = load_material(setup.model, setup.task, setup.train, setup.test,
-                                       setup.trained, setup.longest)  # fmt: skip
+    model, train, test = material or load_material(
+        setup.model, setup.task, setup.train, setup.test,
+        trained=setup.trained, longest=setup.longest, most=setup.most,
+    )  # fmt: skip
     rng = np.random.default_rng([setup.seed, _SHARES])
     if setup.alpha is None:
         shares = iid_shares(train.labels, setup.clients, rng)

@@ -46,7 +46,14 @@ MLP, DIGITS, CORPUS = "mlp", "digits", "docstrings"
 
 
 def load_material(
-    model: str, task: str, train: str | None, test: str | None, trained: str, longest: int
+    model: str,
+    task: str,
+    train: str | None = None,
+    test: str | None = None,
+    *,
+    trained: str = "all",
+    longest: int = 32,
+    most: int | None = None,
 ) -> Material:
     """The model as blocks, its examples for training and for testing.
 
@@ -61,7 +68,7 @@ def load_material(
     rows = _corpus_rows() if task == CORPUS and train is None else _file_rows(task, train, test)
     language = load_language_model(model, found)
     blocks = choose_trained(language.blocks, trained)
-    examples = [language.read(part, longest) for part in rows]
+    examples = [language.read(part[:most], longest) for part in rows]
     if blocks.frozen == 0:
         return blocks, examples[0], examples[1]
     rest, (kept_train, kept_test) = keep_frozen(blocks, *examples)
@@ -91,7 +98,10 @@ def _file_rows(task: str, train: str | None, test: str | None) -> tuple[list[Row
 @lru_cache(maxsize=1)
 def _corpus_rows() -> tuple[list[Row], list[Row]]:
     corpus, task = read_corpus(), find_text_task(CORPUS)
-    return rows_of(task, corpus.train), rows_of(task, corpus.test)
+    parts = [rows_of(task, part) for part in (corpus.train, corpus.test)]
+    for part in parts:
+        np.random.default_rng(0).shuffle(part)  # type: ignore[arg-type]
+    return parts[0], parts[1]
 
 
 def _digits() -> Material:
