@@ -8,6 +8,7 @@ import typer.core
 
 from edgetwin.cli.boards import boards
 from edgetwin.cli.calibrate import calibrate
+from edgetwin.cli.demos import demos
 from edgetwin.cli.envs import envs
 from edgetwin.cli.excite import excite
 from edgetwin.cli.record import record
@@ -15,6 +16,7 @@ from edgetwin.cli.replay import replay
 from edgetwin.cli.reproduce import reproduce
 from edgetwin.cli.run import run
 from edgetwin.cli.sweep import sweep
+from edgetwin.cli.train_manager import train_manager
 from edgetwin.cli.transfer import transfer
 from edgetwin.cli.validate import validate
 
@@ -31,6 +33,7 @@ app = typer.Typer(
 )
 VERBS = (
     boards, envs, run, sweep, replay, record, excite, calibrate, validate, transfer, reproduce,
+    demos, train_manager,
 )  # fmt: skip
 for verb in VERBS:
     app.command()(verb)

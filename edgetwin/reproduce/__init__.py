@@ -6,7 +6,9 @@ from pathlib import Path
 from edgetwin.studies import Study
 from hw_models.naming import unknown
 
-TITLES: dict[str, str] = {}
+TITLES: dict[str, str] = {
+    "thermal": "imitation-learned migration and DVFS on the HiKey 970 (arXiv 2206.05459)",
+}
 
 
 def find_study(name: str, folder: Path) -> Study:

@@ -195,9 +195,7 @@ class Rollout:
         states = self._truth.states(everyone)
         lowered = [batch.boards[k].lowered for k in self._truth.of_board]
         return Outcome(
-            mean_c=np.array(
-                [zone_means_c(states[i : i + 1], lowered[i])[0] for i in everyone]
-            ),
+            mean_c=np.array([zone_means_c(states[i : i + 1], lowered[i])[0] for i in everyone]),
             peak_c=states["peak_c"][:, 0],
             idle_c=self.idle_c,
             makespan_s=states["t_ns"] * 1e-9,
