@@ -51,7 +51,7 @@ class Size:
     posterior_boards: int = 20
 
 
-QUICK: Final = Size(seeds=2, trainings=2, shards=6, states=2000)
+QUICK: Final = Size(seeds=1, trainings=1, shards=6, states=2000)
 FULL: Final = Size(seeds=10, trainings=3, shards=24, states=10_000)
 
 
@@ -123,6 +123,7 @@ class Lab:
     def runs(self, name: str, seed: int = 0) -> Runs:
         """The runs of a manager on its grid; all that are missing are done first."""
         if not self._runs:
+            assert self.trainings  # before the work is shared out
             keys = self.keys()
             with Progress("managers on workloads") as progress:
                 kept = run_cells(self.cells, keys, self._play, JOBS, progress)

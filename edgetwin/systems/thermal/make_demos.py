@@ -3,7 +3,7 @@
 import hashlib
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,7 @@ def make_demos(
         out, command, {"verb": "demos", **asdict(settings)}, {f"board {board.name}": digest}
     ) as folder:
         keys = keys_of(settings)
+        draw_shard(replace(settings, scenes=1), "train", 0)  # compiles once, not once a process
         with Progress("shards") as progress:
             work = partial(_shard, settings, out)
             found = run_cells(folder.cells, keys, work, jobs, progress)
