@@ -66,6 +66,7 @@ bench: .venv/.full
 	$(BIN)/python -m benchmarks.fidelity
 	$(BIN)/python -m benchmarks.speed
 	$(BIN)/python -m benchmarks.product
+	$(BIN)/edgetwin reproduce thermal --out $(OUT)/thermal-study
 
 # Boards from measured data in EDGETWIN_DATA: make calibrate, or make calibrate BOARDS=hikey960
 calibrate: .venv/.full

@@ -8,6 +8,7 @@ import typer.core
 
 from edgetwin.cli.boards import boards
 from edgetwin.cli.calibrate import calibrate
+from edgetwin.cli.demos import demos
 from edgetwin.cli.doctor import doctor
 from edgetwin.cli.envs import envs
 from edgetwin.cli.excite import excite
@@ -23,6 +24,7 @@ from edgetwin.cli.run import run
 from edgetwin.cli.serve import serve
 from edgetwin.cli.sweep import sweep
 from edgetwin.cli.train import train
+from edgetwin.cli.train_manager import train_manager
 from edgetwin.cli.transfer import transfer
 from edgetwin.cli.validate import validate
 from edgetwin.cli.view import view
@@ -52,7 +54,7 @@ app = typer.Typer(
 )
 VERBS = (
     boards, envs, run, sweep, replay, record, excite, calibrate, validate, transfer, reproduce,
-    plan, train, gate, view, export, new, serve, doctor, gap,
+    plan, train, demos, train_manager, gate, view, export, new, serve, doctor, gap,
 )  # fmt: skip
 for verb in VERBS:
     app.command()(verb)

@@ -1,4 +1,4 @@
-"""What jobs, placement and surroundings lead to if nothing changes any more, without stepping there.
+"""What jobs, placement and surroundings lead to if nothing changes any more, without stepping.
 
 For oracles, which ask it thousands of times a second: the clocks that the rule of the governor
 "qos-dvfs" comes to rest at, the steady state under them, and the heat some time from now. All
@@ -101,6 +101,4 @@ def go_ahead(s: Any, b: Any, longest: int) -> None:
 
 def ahead_s(period_s: float, longest: int) -> float:
     """How far `go_ahead` looks, in seconds."""
-    return period_s * (
-        sum(b for _, b in zip(STRIDES, STRIDES[1:], strict=False)) + longest * STRIDES[-1]
-    )
+    return period_s * (sum(STRIDES[1:]) + longest * STRIDES[-1])

@@ -49,7 +49,8 @@ class Analytic:
         others = self._others(view)
         power_w = np.zeros(need_hz.shape)
         for d in range(chip.clusters):
-            with_it = self._cluster_w(d, others[0][:, :, d] + 1, np.maximum(need_hz[:, :, d], others[1][:, :, d]))
+            most_hz = np.maximum(need_hz[:, :, d], others[1][:, :, d])
+            with_it = self._cluster_w(d, others[0][:, :, d] + 1, most_hz)
             rest_w = sum(
                 self._cluster_w(e, others[0][:, :, e], others[1][:, :, e])
                 for e in range(chip.clusters)
@@ -90,4 +91,3 @@ class Analytic:
     def decide(self, view: View) -> Orders:
         """The move that saves most, if it saves 10 mW."""
         return Orders(moves=best_move(self.ratings(view), view, least_gain=0.01))
-

@@ -56,13 +56,21 @@ class Outcomes:
 
 
 def outcomes(
-    chip: Chip, truth: Truth, which: NDArray[np.int64], asked: NDArray[np.bool_]
+    chip: Chip,
+    truth: Truth,
+    which: NDArray[np.int64],
+    asked: NDArray[np.bool_],
+    *,
+    horizon: bool = True,
 ) -> Outcomes:
-    """The outcome of every move of the jobs asked for, asked (k, places), on boards which (k,)."""
+    """The outcome of every move of the jobs asked for, asked (k, places), on boards which (k,).
+
+    Without horizon later_c stays NaN, for half the time.
+    """
     shape = (*asked.shape, len(chip.cores))
     found = np.full((4, *shape), np.nan)
     judge(
         truth.states(which), truth.records, truth.of_board[which], truth.tables, asked,
-        len(chip.cores), chip.clusters, LONGEST, found[0], found[1], found[2], found[3],
+        len(chip.cores), chip.clusters, LONGEST * horizon, found[0], found[1], found[2], found[3],
     )  # fmt: skip
     return Outcomes(temp_c=found[0], later_c=found[1], own=found[2], others=found[3])

@@ -47,9 +47,7 @@ def calibrate(ratings: NDArray[Any], judged: Judged) -> Calibration:
     return replace(Calibration(floor=best[0]), reliability=_reliability(ratings, judged))
 
 
-def _reliability(
-    ratings: NDArray[Any], judged: Judged
-) -> tuple[tuple[float, float, int], ...]:
+def _reliability(ratings: NDArray[Any], judged: Judged) -> tuple[tuple[float, float, int], ...]:
     free = ~np.isnan(judged.temp_c)
     rated, feasible = ratings[free], judged.feasible[free]
     edges = np.quantile(rated, np.linspace(0.0, 1.0, 11))

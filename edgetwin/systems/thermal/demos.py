@@ -6,28 +6,36 @@ each cluster. Shards are independent, so that cores share them and a killed run 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgetwin.scenario import full_speed_ips
-from edgetwin.systems.thermal.branches import HORIZON_S, Outcomes, outcomes
+from edgetwin.systems.thermal.branches import Outcomes, outcomes
 from edgetwin.systems.thermal.chip import chip_of
-from edgetwin.systems.thermal.features import NAMES, features
+from edgetwin.systems.thermal.features import features
 from edgetwin.systems.thermal.labels import soft_labels
-from edgetwin.systems.thermal.programs import CHECKED, blend, training_programs, variants
+from edgetwin.systems.thermal.programs import (
+    CHECKED,
+    blend,
+    training_programs,
+    unseen_programs,
+    variants,
+)
 from edgetwin.systems.thermal.snapshots import Drawn, Snapshots
-from hw_models.board import Board, load_board
+from edgetwin.systems.thermal.truth import States
+from hw_models.board import load_board
 from hw_models.jobs import ApplicationProfile
 from hw_models.workloads import load_application
 
-Part = Literal["train", "check"]
+Part = Literal["train", "check", "unseen"]
+_PARTS: Final = ("train", "check", "unseen")
 SWEEP: Final = 5
 PLACES: Final = 8
-SHARES: Final = (0.1, 0.75)
+SHARES: Final = (0.08, 0.75)
+"""Targets as shares of peak, even in their logarithm: most choices are among the lower ones."""
 BLENDS: Final = 24
 RAISED_SHARE: Final = 0.4
 
@@ -75,17 +83,33 @@ def keys_of(settings: DemoSettings) -> list[list[Any]]:
 def pool_of(part: Part, rng: np.random.Generator) -> list[ApplicationProfile]:
     """Programs to draw from: every data set of every training program, and blends of two.
 
-    To check, applications of interest are programs that "train" never sees.
+    "check" has programs that "train" never sees, "unseen" those of the experiment as they are.
     """
+    if part == "unseen":
+        return [load_application(name) for name in unseen_programs()]
     names = [n for n in training_programs() if (n in CHECKED) == (part == "check")]
     found = [load_application(name, dataset) for name in names for dataset in variants(name)]
     pairs = [rng.choice(len(found), 2, replace=False) for _ in range(BLENDS)]
     return found + [blend(found[a], found[b], float(rng.uniform(0.2, 0.8))) for a, b in pairs]
 
 
-def draw_shard(settings: DemoSettings, part: Part, number: int) -> Rows:
-    """All examples of one shard; the same for the same settings, part and number."""
-    rng = np.random.default_rng([settings.seed, part == "check", number])
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shard:
+    """Boards drawn for one shard: their states, and what they were drawn as."""
+
+    scenes: Snapshots
+    states: States
+    drawn: Drawn
+    names: tuple[str, ...]
+
+
+def draw_boards(settings: DemoSettings, part: Part, number: int) -> Shard:
+    """All boards of one shard; the same for the same settings, part and number.
+
+    Two rows follow one another that differ in the core of the program in place 0 alone.
+    """
+    rng = np.random.default_rng([settings.seed, _PARTS.index(part), number])
     board = load_board(settings.board)
     if settings.posterior and number > 0:
         board = board.sample(rng)
@@ -93,8 +117,36 @@ def draw_shard(settings: DemoSettings, part: Part, number: int) -> Rows:
     peaks_ips = np.array([full_speed_ips(profile, board) for profile in pool])
     scenes = Snapshots(board, chip_of(board), pool)
     drawn = _draw(scenes, peaks_ips, settings.scenes, rng)
-    states = scenes.states(drawn, rng)
-    return _examples(scenes, states, drawn, [p.name for p in pool], settings, number)
+    names = tuple(profile.name for profile in pool)
+    return Shard(scenes=scenes, states=scenes.states(drawn, rng), drawn=drawn, names=names)
+
+
+def judged(shard: Shard) -> Outcomes:
+    """The outcome of every move of the program in place 0, one for every second row."""
+    k = len(shard.states)
+    asked = np.zeros((k // 2, PLACES), np.bool_)
+    asked[:, 0] = True
+    scenes = shard.scenes
+    return outcomes(scenes.chip, scenes.truth(shard.states), np.arange(0, k, 2), asked)
+
+
+def draw_shard(settings: DemoSettings, part: Part, number: int) -> Rows:
+    """All examples of one shard, labelled."""
+    shard = draw_boards(settings, part, number)
+    found, drawn, k = judged(shard), shard.drawn, len(shard.states)
+    labels = np.repeat(soft_labels(found, found.temp_c)[:, 0], 2, axis=0)
+    x = features(shard.scenes.view(shard.states, PLACES), shard.scenes.chip)[:, 0]
+    facts = {
+        "shard": np.full(k, number),
+        "scene": np.arange(k) // (2 * SWEEP),
+        "program": np.array(shard.names)[drawn.program[:, 0]],
+        "jobs": (drawn.program >= 0).sum(axis=1),
+        "target_ips": drawn.target_ips[:, 0],
+        "core": drawn.core[:, 0],
+        "fan": drawn.fan,
+        "ambient_c": drawn.ambient_c,
+    }
+    return replace(rows_of(x, labels, found, 2), facts=facts)
 
 
 def _draw(
@@ -110,14 +162,13 @@ def _draw(
     program = rng.integers(0, len(peaks_ips), (count, PLACES))
     program = np.where(np.arange(PLACES) < n[:, None], program, -1)
     core = np.argsort(rng.random((count, cores)), axis=1)[:, :PLACES]
-    share = rng.uniform(*SHARES, (count, PLACES))
-    target_ips = peaks_ips[program] * share
-    low, high = SHARES
-    swept = low + (high - low) * (np.arange(SWEEP) + rng.random((count, SWEEP))) / SWEEP
+    target_ips = peaks_ips[program] * _share(rng.random((count, PLACES)))
+    swept = _share((np.arange(SWEEP) + rng.random((count, SWEEP))) / SWEEP)
     elsewhere = _core_of_other_cluster(core, n, scenes.chip.cluster)
-    repeat = [np.repeat(a, SWEEP * 2, axis=0) for a in (program, core, target_ips)]
-    program, core, target_ips = repeat
-    target_ips[:, 0] = (peaks_ips[program[:, 0]].reshape(count, SWEEP, 2) * swept[:, :, None]).ravel()
+    program, core, target_ips = (
+        np.repeat(a, SWEEP * 2, axis=0) for a in (program, core, target_ips)
+    )
+    target_ips[:, 0] = peaks_ips[program[:, 0]] * np.repeat(swept, 2)
     second = np.tile([False, True], count * SWEEP)
     core[second, 0] = np.repeat(elsewhere, SWEEP)
     raised = rng.integers(0, 4, (len(core), scenes.chip.clusters))
@@ -133,6 +184,12 @@ def _draw(
     )
 
 
+def _share(u: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Shares of peak from numbers in [0, 1)."""
+    low, high = SHARES
+    return low * (high / low) ** u
+
+
 def _core_of_other_cluster(
     core: NDArray[np.int64], n: NDArray[np.int64], cluster: NDArray[np.int64]
 ) -> NDArray[np.int64]:
@@ -143,29 +200,6 @@ def _core_of_other_cluster(
         if spare:
             found[i] = spare[0]
     return found
-
-
-def _examples(
-    scenes: Snapshots, states: NDArray[Any], drawn: Drawn, names: Sequence[str],
-    settings: DemoSettings, number: int,
-) -> Rows:  # fmt: skip
-    k = len(states)
-    asked = np.zeros((k // 2, PLACES), np.bool_)
-    asked[:, 0] = True
-    found = outcomes(scenes.chip, scenes.truth(states), np.arange(0, k, 2), asked)
-    labels = soft_labels(found, found.temp_c)[:, 0]
-    x = features(scenes.view(states, PLACES), scenes.chip)[:, 0]
-    facts = {
-        "shard": np.full(k, number),
-        "scene": np.arange(k) // (2 * SWEEP),
-        "program": np.array(names)[drawn.program[:, 0]],
-        "jobs": (drawn.program >= 0).sum(axis=1),
-        "target_ips": drawn.target_ips[:, 0],
-        "core": drawn.core[:, 0],
-        "fan": drawn.fan,
-        "ambient_c": drawn.ambient_c,
-    }
-    return replace(rows_of(x, np.repeat(labels, 2, axis=0), found, 2), facts=facts)
 
 
 def rows_of(
@@ -183,46 +217,6 @@ def rows_of(
     )
 
 
-def write_shard(rows: Rows, path: Path, provenance: Mapping[str, object]) -> str:
-    """One Parquet file with the columns by name and what made it; its SHA-256."""
-    import io
-
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    from edgetwin.storage import exact_json, file_sha256, write_atomically
-
-    columns: dict[str, Any] = dict(rows.facts)
-    columns |= {f"x.{name}": rows.x[:, i] for i, name in enumerate(NAMES)}
-    for name in ("y", "temp_c", "later_c", "feasible"):
-        values = getattr(rows, name)
-        columns |= {f"{name}.{c}": values[:, c] for c in range(values.shape[1])}
-    about = {b"edgetwin": exact_json({**provenance, "horizon_s": HORIZON_S}).encode()}
-    buffer = io.BytesIO()
-    table = pa.table(columns).replace_schema_metadata(about)
-    pq.write_table(table, buffer, compression="zstd")
-    write_atomically(path, buffer.getvalue())
-    return file_sha256(path)
-
-
-def read_shard(path: Path) -> Rows:
-    """The examples of a file that `write_shard` wrote."""
-    import pyarrow.parquet as pq
-
-    table = pq.read_table(path)
-    group = lambda name: np.stack(  # noqa: E731
-        [table[c].to_numpy() for c in table.column_names if c.startswith(f"{name}.")], axis=1
-    )
-    return Rows(
-        x=group("x"),
-        y=group("y"),
-        temp_c=group("temp_c"),
-        later_c=group("later_c"),
-        feasible=group("feasible"),
-        facts={c: table[c].to_numpy() for c in table.column_names if "." not in c},
-    )
-
-
 def joined(parts: Sequence[Rows]) -> Rows:
     """All examples of several shards, without their facts."""
     gather = lambda name: np.concatenate([getattr(p, name) for p in parts])  # noqa: E731
@@ -236,6 +230,13 @@ def joined(parts: Sequence[Rows]) -> Rows:
     )
 
 
-def facts_of(settings: DemoSettings) -> dict[str, object]:
-    """All that decides demonstrations, for the run folder."""
-    return asdict(settings)
+def chosen(rows: Rows, which: NDArray[np.bool_]) -> Rows:
+    """Some of the examples, without their facts."""
+    return Rows(
+        x=rows.x[which],
+        y=rows.y[which],
+        temp_c=rows.temp_c[which],
+        later_c=rows.later_c[which],
+        feasible=rows.feasible[which],
+        facts={},
+    )

@@ -42,14 +42,10 @@ def _maker(name: str) -> Callable[[], Policy]:
         from edgetwin.systems.thermal.policies import ManagedPolicy
 
         home = import_module(f"{ROOM}.{module}")
-        return ManagedPolicy(
-            lambda: getattr(home, what)(*arguments), period_s, is_oracle=is_oracle
-        )
+        return ManagedPolicy(lambda: getattr(home, what)(*arguments), period_s, is_oracle=is_oracle)
 
     return make
 
 
 for _name, (*_, _title) in MANAGERS.items():
-    register_policy(
-        PolicyEntry(name=_name, make=_maker(_name), title=_title, tasks=("thermal",))
-    )
+    register_policy(PolicyEntry(name=_name, make=_maker(_name), title=_title, tasks=("thermal",)))

@@ -1,13 +1,12 @@
 """The 21 numbers that a student sees of one program: counters, clocks and utilisation alone.
 
-| features | what | from |
-|---|---|---|
-| `ipc` | instructions per cycle on the present core | instruction counter, clock |
-| `l2d_per_kinsn` | L2 accesses per 1000 instructions | L2D_CACHE and instruction counters |
-| `target_gips` | QoS target in 1e9 instructions/s | the program |
-| `on_0` ... `on_7` | clock of the core that the program is on, as a share of its top; 0 elsewhere | placement, clock |
-| `others_little`, `others_big` | clock that the other programs of the cluster need for their targets, as a share of its top | instruction counters, targets, clocks |
-| `busy_0` ... `busy_7` | utilisation of each core | scheduler |
+ipc                          instructions per cycle on the present core (counter, clock)
+l2d_per_kinsn                L2 accesses per 1000 instructions (counters L2D_CACHE, INST_RETIRED)
+target_gips                  QoS target in 1e9 instructions/s
+on_0 ... on_7                clock of the core that the program is on, as a share of its top; else 0
+others_little, others_big    clock that the other programs of the cluster need for their targets, as
+                             a share of its top (counters, targets, clocks)
+busy_0 ... busy_7            utilisation of each core (scheduler)
 
 As in the published manager (arXiv 2206.05459, recollection): the program's speed and L2 rate, its
 mapping, its target, what others need, the utilisations. Two choices of our own: rates are per

@@ -34,12 +34,22 @@ class Placements:
 
 def best_placements(chip: Chip, truth: Truth, which: NDArray[np.int64]) -> Placements:
     """Fewest missed targets, then the coolest SoC in steady state, on boards which (k,)."""
+    return _placed(chip, truth, which, len(chip.cores))
+
+
+def placements_as_they_are(chip: Chip, truth: Truth, which: NDArray[np.int64]) -> Placements:
+    """What boards which (k,) come to if nothing is moved any more."""
+    return _placed(chip, truth, which, 0)
+
+
+def _placed(chip: Chip, truth: Truth, which: NDArray[np.int64], cores: int) -> Placements:
+    """The search over so many cores; with none, placements stay."""
     k = len(which)
     unit = np.full((k, SLOTS), NOBODY)
     missed, asked = np.zeros((2, k), np.int64)
     temp_c = np.zeros(k)
     place_all(
-        truth.states(which), truth.records, truth.of_board[which], truth.tables, len(chip.cores),
+        truth.states(which), truth.records, truth.of_board[which], truth.tables, cores,
         chip.clusters, unit, missed, temp_c, asked,
     )  # fmt: skip
     return Placements(unit=unit, missed=missed, temp_c=temp_c, asked=asked)

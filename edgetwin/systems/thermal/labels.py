@@ -34,6 +34,4 @@ def soft_labels(found: Outcomes, temp_c: Array) -> Array:
         best = np.where(free, worst, -np.inf).max(axis=2, keepdims=True)
         short = INFEASIBLE + np.exp(-(best - worst) / SHORT_BY)
     none = ~feasible.any(axis=2, keepdims=True)
-    return np.where(
-        feasible, warm, np.where(free, np.where(none, short, INFEASIBLE), OCCUPIED)
-    )
+    return np.where(feasible, warm, np.where(free, np.where(none, short, INFEASIBLE), OCCUPIED))

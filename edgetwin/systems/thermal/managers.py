@@ -155,4 +155,3 @@ def expected_ratio(view: View, chip: Chip) -> Array:
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = per_capacity[:, :, None] * CAPACITY / view.target[:, :, None]
     return np.where((view.target > 0.0)[:, :, None], ratio, np.inf)
-

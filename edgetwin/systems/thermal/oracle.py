@@ -44,7 +44,9 @@ class Oracle:
         before, labels = self._known
         changed = np.flatnonzero((before != now).any(axis=1) | self.horizon)
         if len(changed):
-            found = outcomes(self._chip, view.truth, changed, view.runs[changed])
+            found = outcomes(
+                self._chip, view.truth, changed, view.runs[changed], horizon=self.horizon
+            )
             temp_c = found.later_c if self.horizon else found.temp_c
             labels[changed] = soft_labels(found, temp_c)
             before[changed] = now[changed]

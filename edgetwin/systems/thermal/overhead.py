@@ -4,7 +4,6 @@ Both are part of the twin's answer: an inference heats the NPU in every epoch an
 it decides on, and a moved program stands still until the caches of its new core are filled.
 """
 
-from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -24,7 +23,6 @@ REFILL_BYTES_PER_S: Final = 2e9
 PART: Final = "manager"
 
 
-@lru_cache(maxsize=8)
 def with_inference(board: Board, period_s: float) -> Board:
     """The board while a policy network decides every period_s: its joules as heat at the NPU.
 

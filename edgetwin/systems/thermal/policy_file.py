@@ -146,11 +146,11 @@ def load(source: str | Path | bytes) -> PolicyFile:
     options.log_severity_level = 3
     given = source if isinstance(source, bytes) else str(source)
     if not isinstance(source, bytes) and not Path(source).is_file():
-        raise FileNotFoundError(f"no policy file at {source}; make one with: edgetwin train-manager")
+        raise FileNotFoundError(f"no policy file at {source}; make one: edgetwin train-manager")
     session = ort.InferenceSession(given, options, providers=["CPUExecutionProvider"])
     about = session.get_modelmeta().custom_metadata_map.get(KEY)
     if about is None:
-        raise ValueError(f"{source} is no student of edgetwin; make one with edgetwin train-manager")
+        raise ValueError(f"{source} is no student; make one with edgetwin train-manager.")
     told = json.loads(about)
     if tuple(told["features"]) != NAMES:
         raise ValueError(f"{source} wants other features than these 21; train it again.")

@@ -5,7 +5,7 @@ reward is that of TOP-RL, (80 degC - T) / 50, or -4 while the program misses its
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final, final
+from typing import Any, Final, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +19,6 @@ from edgetwin.systems.thermal.rollout import Rollout
 from edgetwin.systems.thermal.view import NOBODY, Orders, View
 from hw_models.board import Board
 from hw_models.board_schema import Governor
-
-if TYPE_CHECKING:
-    from stable_baselines3 import PPO
 
 COMFORT_C: Final = 80.0
 SCALE_K: Final = 50.0
@@ -67,7 +64,7 @@ def learn_ppo(
     from stable_baselines3 import PPO
 
     torch.set_num_threads(1)
-    agent: PPO = PPO(
+    agent = PPO(
         "MlpPolicy", _boards(board, scenarios, seed), n_steps=STEPS, batch_size=512, n_epochs=4,
         gamma=0.8, ent_coef=0.01, seed=seed, device="cpu", verbose=0,
     )  # fmt: skip

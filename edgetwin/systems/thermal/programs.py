@@ -13,7 +13,7 @@ HELD_OUT: Final = ("adi", "bicg", "cholesky", "durbin", "mvt", "seidel-2d")
 """PolyBench programs kept from training: one of each kind of access pattern and speed-up."""
 
 CHECKED: Final = ("2mm", "deriche", "floyd-warshall", "jacobi-2d")
-"""Training programs that early stopping and calibration look at, and that no weight is fitted to."""
+"""Programs that early stopping and calibration look at, and that no weight is fitted to."""
 
 
 def training_programs() -> tuple[str, ...]:

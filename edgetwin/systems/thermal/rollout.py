@@ -106,7 +106,7 @@ class Rollout:
 
         Windows of 500 ms are counted on the way.
         """
-        self._order(orders.moves, live)
+        self.carry_out(orders.moves, live)
         if orders.levels is not None:
             self._ask(orders.levels)
         period_s, ends = self.manager.period_s, self.batch.rows("end_ns")
@@ -146,7 +146,8 @@ class Rollout:
         unit, serial = self._fields("job_unit"), self._fields("job_serial")
         return np.where(unit >= 0, serial, 0)
 
-    def _order(self, moves: Whole, live: NDArray[np.bool_]) -> None:
+    def carry_out(self, moves: Whole, live: NDArray[np.bool_]) -> None:
+        """Move programs on live boards (n,); moves (n, m, 2) as in `Orders`."""
         moves = np.where(live[:, None, None], moves, -1)
         if not (moves[:, :, 0] >= 0).any():
             return
@@ -195,9 +196,7 @@ class Rollout:
         states = self._truth.states(everyone)
         lowered = [batch.boards[k].lowered for k in self._truth.of_board]
         return Outcome(
-            mean_c=np.array(
-                [zone_means_c(states[i : i + 1], lowered[i])[0] for i in everyone]
-            ),
+            mean_c=np.array([zone_means_c(states[i : i + 1], lowered[i])[0] for i in everyone]),
             peak_c=states["peak_c"][:, 0],
             idle_c=self.idle_c,
             makespan_s=states["t_ns"] * 1e-9,

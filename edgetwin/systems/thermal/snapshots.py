@@ -69,9 +69,7 @@ class Snapshots:
             ("job_total", np.inf),
         ):
             states[name][:, :p] = value
-        put_to_work(
-            states, self.lowered.record, self.table.rows, self.chip.clusters, drawn.raised
-        )
+        put_to_work(states, self.lowered.record, self.table.rows, self.chip.clusters, drawn.raised)
         return states
 
     def _first(self, fan: int) -> States:

@@ -19,7 +19,7 @@ SHIPPED: Final = Path(__file__).parent / "student.onnx"
 
 @final
 class Student:
-    """Imitates the oracle from counters, clocks and utilisation alone, all programs in one batch."""
+    """Imitates the oracle from counters, clocks and utilisation; all programs in one batch."""
 
     governor: Governor = "qos-dvfs"
     on_npu = True

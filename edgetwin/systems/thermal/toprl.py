@@ -1,4 +1,4 @@
-"""TOP-RL: tabular multi-agent Q-learning, the learning manager that the published work compares with.
+"""TOP-RL: tabular multi-agent Q-learning, the manager that the published work compares with.
 
 Every program is an agent, all share one table; an action is a core; the reward is 80 degC minus the
 temperature, or minus a penalty while the agent's target is missed. One agent acts per epoch, the
@@ -150,7 +150,7 @@ class _Learner:
         return Orders(moves=moves)
 
     def _learn(self, view: View, state: Whole, free: NDArray[np.bool_]) -> None:
-        """One step of Q-learning for every agent that was there before; agents of an entry share it."""
+        """One step of Q-learning for every agent that was there; agents of an entry share it."""
         assert self._last is not None
         serial, before, action = self._last
         board, job = np.nonzero((serial > 0) & (serial == view.serial))
@@ -178,7 +178,7 @@ def learn(
     learning: Learning | None = None,
     limit_s: float = 1200.0,
 ) -> Tables:
-    """A table for every pair of penalty and seed, learned side by side; each sees every scenario."""
+    """A table for every pair of penalty and seed, side by side; each sees every scenario."""
     learning = learning or Learning()
     pairs = [(p, s) for p in penalties for s in seeds]
     penalty = np.array([p for p, _ in pairs])

@@ -51,6 +51,6 @@ def move_all(
             migrate_board(n[g], lane, a, b, slot, core)
             first = n[g, a.job_first + slot, lane]
             wait_ns = latency_ns + refill_ns[first, b.unit_domain[core]]
-            n[g, a.job_hold_ns + slot, lane] = max(
-                n[g, a.job_hold_ns + slot, lane], n[g, a.t_ns, lane]
-            ) + wait_ns
+            n[g, a.job_hold_ns + slot, lane] = (
+                max(n[g, a.job_hold_ns + slot, lane], n[g, a.t_ns, lane]) + wait_ns
+            )

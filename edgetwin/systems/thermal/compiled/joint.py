@@ -73,9 +73,7 @@ def _by_target(s: Any, jobs: Any, n: int) -> None:
 
 
 @jit
-def _search(
-    s: Any, b: Any, table: Any, jobs: Any, cores: int, clusters: int, found: Any
-) -> None:
+def _search(s: Any, b: Any, table: Any, jobs: Any, cores: int, clusters: int, found: Any) -> None:
     """Depth first over the cluster of each job; found: unit, missed, temp_c, asked.
 
     Within a cluster jobs take cores in order, which matters by hundredths of a kelvin.
@@ -140,9 +138,7 @@ def _keep(s: Any, missed: int, temp_c: float, found: Any) -> None:
 
 
 @jit
-def _shuffle(
-    s: Any, b: Any, table: Any, jobs: Any, cores: int, clusters: int, found: Any
-) -> None:
+def _shuffle(s: Any, b: Any, table: Any, jobs: Any, cores: int, clusters: int, found: Any) -> None:
     """Within clusters, move jobs to free cores and swap them while that cools the SoC."""
     is_better = True
     while is_better:

@@ -47,10 +47,10 @@ def judge(
 @jit
 def is_taken(s: Any, core: int) -> bool:
     """Does some job run on the core?"""
+    taken = False
     for j in range(s.slots):
-        if s.job_unit[j] == core:
-            return True
-    return False
+        taken = taken or s.job_unit[j] == core
+    return taken
 
 
 @jit
