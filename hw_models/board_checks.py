@@ -137,6 +137,15 @@ def _power(board: "Board") -> Iterator[str]:
     if memory:
         yield from _missing("power.memory.node", (memory.node,), nodes)
         yield from _missing("power.memory.domain", (memory.domain,), board.clocks)
+    for name, group in board.units.items():
+        part = board.power.units[name]
+        both = part.kernel_capacitance_f, part.stalled_capacitance_f
+        can = memory is not None and group.kind in board.performance.accelerators
+        if any(both) and not (all(both) and can):
+            yield (
+                f"power.units.{name}: kernel_capacitance_f and stalled_capacitance_f go together, "
+                "on an accelerator of a board with power.memory"
+            )
     if len(board.power.leakage.coefficients.value) != 3:
         yield "power.leakage.coefficients needs three numbers: per K, per K^2, per K^3"
 

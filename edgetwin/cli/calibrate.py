@@ -10,6 +10,7 @@ from edgetwin.cli.output import Cell, Json, note, print_json, print_table
 from edgetwin.cli.run import command
 
 if TYPE_CHECKING:
+    from edgetwin.cli.measured import Measured
     from edgetwin.runs import RunFolder
     from hw_models.board import Board
     from hw_models.certificate.calibration import Calibrated
@@ -44,8 +45,6 @@ def calibrate(
     from edgetwin.progress import Progress
     from edgetwin.runs import RunFolder
     from hw_models.board import load_board
-    from hw_models.certificate.calibration import calibrate as fitted
-    from hw_models.fit import coarser
 
     if seed < 0:
         raise ValueError(f"--seed {seed}: give a whole number from 0 on.")
@@ -63,18 +62,7 @@ def calibrate(
     }
     with RunFolder.create(out, command(), arguments, _hashes(before, measured.data)) as folder:
         with Progress(f"fitting {before.name}"):
-            found = fitted(
-                before,
-                measured.runs,
-                tables=measured.tables,
-                data=measured.data,
-                recipe=_recipe(arguments),
-                hold_out=holdout or (),
-                meter=measured.meter,
-                days=measured.days,
-                seed=seed,
-                networks=coarser(before) if choose_nodes else None,
-            )
+            found = _fitted(before, measured, arguments)
         _keep(before, found, folder)
     result = _result(found, out)
     if as_json:
@@ -82,6 +70,24 @@ def calibrate(
         return
     _print(found.certificate)
     note(f"next: edgetwin validate NEW_TRACE --board {out / 'board.toml'}")
+
+
+def _fitted(before: "Board", measured: "Measured", arguments: dict[str, Any]) -> "Calibrated":
+    from hw_models.certificate.calibration import calibrate
+    from hw_models.fit import coarser
+
+    return calibrate(
+        before,
+        measured.runs,
+        tables=measured.tables,
+        data=measured.data,
+        recipe=_recipe(arguments),
+        hold_out=arguments["holdout"],
+        meter=measured.meter,
+        days=measured.days,
+        seed=arguments["seed"],
+        networks=coarser(before) if arguments["choose_nodes"] else None,
+    )
 
 
 def _recipe(arguments: dict[str, Any]) -> str:

@@ -5,6 +5,9 @@ from typing import Final
 
 _WORDS: Final = {
     "active_capacitance_f": "power per load of {0}",
+    "byte_capacitance_f": "power per load and traffic of {0}",
+    "kernel_capacitance_f": "power of kernels one by one on {0}",
+    "stalled_capacitance_f": "power of kernels on {0} that wait for memory",
     "idle_capacitance_f": "clock power of idle {0}",
     "leakage_w": "leakage of {0}",
     "energy_j_per_byte": "energy per byte of {0}",
@@ -18,6 +21,8 @@ _WORDS: Final = {
 _CURES: Final = (
     (r"power\.memory\.energy.*", "load the memory at several shares of its bandwidth"),
     (r"power\.(memory|domains)\..*idle_cap.*", "sweep that clock while everything rests"),
+    (r".*byte_capacitance_f", "load that unit and the memory together, and apart"),
+    (r".*(kernel|stalled)_capacitance_f", "log a search of kernels (TensorRT building an engine)"),
     (r".*active_capacitance_f", "run that unit alone at several loads, at two clocks or more"),
     (r".*idle_capacitance_f", "let the board rest at the lowest and at the highest clock"),
     (r".*leakage_w", "repeat the same load on a cold and on a hot board"),

@@ -166,6 +166,9 @@ FAULTS = [
     ('host = "little0"', "", "units.gpu is an accelerator and needs a host unit"),
     # power
     ("[power.units.slow]", "[power.units.slower]", "power.units must have exactly the keys"),
+    ("[power.units.gpu]",
+     '[power.units.gpu]\nkernel_capacitance_f = { value = 1e-9, std = 0.0, source = "made" }',
+     "power.units.gpu: kernel_capacitance_f and stalled_capacitance_f go together"),
     ("[power.domains.big]", "[power.domains.bog]", "power.domains names 'bog', which is not"),
     ('[power.domains.big]\nnode = "big"', "[power.domains.big]", "power.domains.big.node name"),
     ('[power.baseline.rest]\nnode = "base"', '[power.baseline.rest]\nnode = "moon"',
