@@ -90,10 +90,9 @@ def _look(
     paints_s, drawn_s, busy_s = [], [], []
     with Browser() as browser:
         for _ in range(loads):
-            before_s = browser.busy_s()
             browser.open(page.as_uri())
             browser.wait_for(READY)
-            busy_s.append(browser.busy_s() - before_s)
+            busy_s.append(browser.busy_s())
             drawn_s.append(float(browser.value("performance.now()")) / 1e3)
             paints_s.append(float(browser.wait_for(f"{PAINT}?.startTime")) / 1e3)
         titles = browser.value(TITLES)
