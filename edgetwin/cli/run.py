@@ -9,50 +9,24 @@ from typing import Annotated, Any
 
 import typer
 
-from edgetwin.cli import names
+from edgetwin.cli import options
 from edgetwin.cli.output import Json, announce_compiling, note, print_json, print_table, show
 
 
 def run(
-    task: Annotated[
-        str,
-        typer.Argument(
-            help="thermal or training; see `edgetwin envs`.", autocompletion=names.tasks
-        ),
-    ],
-    board: Annotated[
-        str | None, typer.Option(help="Board name or board.toml.", autocompletion=names.boards)
-    ] = None,
-    scenario: Annotated[
-        str | None, typer.Option(help="Scenario name or file.", autocompletion=names.scenarios)
-    ] = None,
-    policies: Annotated[
-        str | None,
-        typer.Option(
-            help="Names or file.py:make, commas between; `help` lists.",
-            autocompletion=names.policies,
-        ),
-    ] = None,
+    task: options.TaskName,
+    board: options.BoardName = None,
+    scenario: options.ScenarioName = None,
+    policies: options.PolicyNames = None,
     seeds: Annotated[int, typer.Option(help="How many seeds, counted from --seed.")] = 1,
-    seed: Annotated[int, typer.Option(help="The first seed.")] = 0,
-    duration_s: Annotated[
-        float | None, typer.Option("--duration", help="Simulated seconds at most; default by task.")
-    ] = None,
-    backend: Annotated[
-        str, typer.Option(help="sim (the twin).", autocompletion=names.backends)
-    ] = "sim",
-    jobs: Annotated[int, typer.Option(help="Processes; -1 for one a core.")] = 1,
-    out: Annotated[Path | None, typer.Option(help="Folder to keep the run in.")] = None,
-    live: Annotated[
-        bool, typer.Option("--live", help="Serve a page that follows the run, on this machine.")
-    ] = False,
-    watch: Annotated[
-        bool, typer.Option("--watch", help="Follow the run as a table in the terminal.")
-    ] = False,
-    pace: Annotated[
-        float | None,
-        typer.Option(help="Simulated seconds per second when watched; default 60, 0 for all."),
-    ] = None,
+    seed: options.FirstSeed = 0,
+    duration_s: options.Duration = None,
+    backend: options.BackendKind = "sim",
+    jobs: options.Jobs = 1,
+    out: options.Out = None,
+    live: options.Live = False,
+    watch: options.Watched = False,
+    pace: options.Pace = None,
     as_json: Json = False,
 ) -> None:
     """Run policies on a board and compare them: heat, energy, quality of service.
