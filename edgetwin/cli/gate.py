@@ -22,12 +22,8 @@ def gate(
     ] = "thermal",
     baseline: options.Baseline = None,
     update: options.Update = False,
-    max_temp_c: Annotated[
-        float | None, typer.Option("--max-temp", help="Most degC at the hottest, mean over seeds.")
-    ] = None,
-    max_violation: Annotated[
-        float | None, typer.Option(help="Most share of application time below target.")
-    ] = None,
+    max_temp_c: options.MaxTemp = None,
+    max_violation: options.MaxViolation = None,
     limit: Annotated[
         list[str] | None, typer.Option(help="FIGURE=MOST, any key figure; may be repeated.")
     ] = None,

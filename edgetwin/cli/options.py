@@ -100,3 +100,11 @@ Baseline = Annotated[
     typer.Option("--baseline", help="Report of the main branch; its seeds are run."),
 ]
 Update = Annotated[bool, typer.Option("--update", help="Write the baseline instead of comparing.")]
+MaxTemp = Annotated[
+    float | None,
+    typer.Option("--max-temp", help="Most degC at the hottest, mean over seeds."),
+]
+MaxViolation = Annotated[
+    float | None,
+    typer.Option("--max-violation", help="Most share of application time below target."),
+]
