@@ -72,7 +72,7 @@ def run(
 
 
 def _list_policies(entries: Mapping[str, Any], task: str, as_json: bool) -> None:
-    named = {e.name: e.title for e in entries.values() if task in e.tasks}
+    named = {e.name: e.title for e in entries.values() if e.suits(task)}
     if as_json:
         print_json({"task": task, "policies": named})
         return
@@ -131,8 +131,8 @@ def _check_names(task: Any, policies: tuple[str, ...], backend: str) -> None:
     from hw_models.naming import unknown
 
     for name in policies:
-        if task.name not in find_policy(name).tasks:
-            fitting = ", ".join(e.name for e in policy_entries().values() if task.name in e.tasks)
+        if not find_policy(name).suits(task.name):
+            fitting = ", ".join(e.name for e in policy_entries().values() if e.suits(task.name))
             raise ValueError(f"policy {name} cannot do task {task.name}; these can: {fitting}.")
     if backend not in backend_kinds():
         raise KeyError(unknown("backend", backend, backend_kinds()))
