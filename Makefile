@@ -45,6 +45,7 @@ else
 endif
 	$(BIN)/edgetwin run thermal --board hikey970 --policies powersave,ondemand,qos-dvfs \
 		--scenario mixed-20 --seeds 2 --duration 300 --out "$(OUT)/thermal"
+	@echo "Look at it: $(BIN)/edgetwin view $(OUT)/thermal"
 	@echo "Next, replay a tegrastats log of your own: make run LOG=tegrastats.log BOARD=jetson-orin-nano"
 
 test: .venv/.full

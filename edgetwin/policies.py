@@ -12,7 +12,7 @@ import numpy as np
 from edgetwin.backend import Policy
 from edgetwin.governors import GOVERNORS, RulePolicy
 from edgetwin.policy_files import is_place, policy_at
-from edgetwin.tasks import task_names
+from edgetwin.tasks import TASKS
 from hw_models.board import Board, Knobs
 from hw_models.board_schema import Governor
 from hw_models.naming import unknown
@@ -39,6 +39,10 @@ class PolicyEntry:
     title: str
     tasks: tuple[str, ...] = ("thermal", "training")
     sha256: str | None = None
+
+    def suits(self, task: str) -> bool:
+        """Is the policy meant for that task? Tasks of third parties take every policy."""
+        return task in self.tasks or task not in TASKS
 
 
 @final
@@ -119,9 +123,7 @@ def policy_entries() -> Mapping[str, PolicyEntry]:
         rule = GOVERNORS.find(name)
         if rule is not None and name not in table:
             title = (getdoc(rule) or "a governor of its own").partition("\n")[0].rstrip(".")
-            table[name] = PolicyEntry(
-                name=name, make=partial(RulePolicy, rule), title=title, tasks=task_names()
-            )
+            table[name] = PolicyEntry(name=name, make=partial(RulePolicy, rule), title=title)
     return table
 
 
@@ -133,7 +135,7 @@ def find_policy(name: str) -> PolicyEntry:
     if is_place(name):
         at = policy_at(name)
         return PolicyEntry(
-            name=at.name, make=at.make, title=at.title, tasks=task_names(), sha256=at.sha256
+            name=at.name, make=at.make, title=at.title, tasks=tuple(TASKS), sha256=at.sha256
         )
     entries = policy_entries()
     if name not in entries:

@@ -71,7 +71,7 @@ class Browser:
         except BaseException:
             self._end()
             raise
-        for domain in ("Page", "Runtime", "Log"):
+        for domain in ("Page", "Runtime", "Log", "Performance"):
             self.ask(f"{domain}.enable")
 
     def __enter__(self) -> Self:
@@ -111,6 +111,11 @@ class Browser:
             assert time.monotonic() < end_s, f"never true: {script}"
             time.sleep(0.05)
         return found
+
+    def busy_s(self) -> float:
+        """Time that the page's thread has worked since it was loaded, whoever else works here."""
+        metrics = self.ask("Performance.getMetrics")["metrics"]
+        return next(float(one["value"]) for one in metrics if one["name"] == "TaskDuration")
 
     def press(self, key: str, text: str = "") -> None:
         """Press a key where the focus is."""

@@ -174,7 +174,7 @@ def _share(governor: Governor, tried: Sequence[float], figure: str, by: float) -
     means = []
     for share in tried:
         report = policy_report(
-            lambda share=share: Restless(governor, share, luck=9),  # type: ignore[misc]
+            lambda share=share: Restless(governor, share, luck=9),
             board=BOARD, scenario=SCENARIO, seeds=seeds, duration_s=DURATION_S,
         )  # fmt: skip
         means.append(float(np.mean(_column(report, figure))))

@@ -34,7 +34,7 @@ def measure(quick: bool) -> dict[str, Any]:
         readings = _record(trace)
         page = write_kept_page(read_kept(trace), Path(folder) / "hour.html")
         size_bytes, trace_bytes = page.stat().st_size, trace.stat().st_size
-        paints_s, drawn_s, missing, errors = _look(page, 3 if quick else 7)
+        paints_s, drawn_s, busy_s, missing, errors = _look(page, 3 if quick else 7)
     return row(
         {
             "page_mb": Figure(value=size_bytes / 1e6, bar=6.0),
@@ -45,6 +45,7 @@ def measure(quick: bool) -> dict[str, Any]:
         readings=readings,
         parquet_mb=trace_bytes / 1e6,
         all_drawn_s=median(drawn_s),
+        busy_until_drawn_s=median(busy_s),
         loads=len(paints_s),
         paints_s=paints_s,
         missing=missing,
@@ -82,15 +83,18 @@ def _record(path: Path) -> int:
     return len(found.trace)
 
 
-def _look(page: Path, loads: int) -> tuple[list[float], list[float], list[str], list[str]]:
-    """First paint and last chart of every load, panels that are not there, what went wrong."""
-    paints_s, drawn_s = [], []
+def _look(
+    page: Path, loads: int
+) -> tuple[list[float], list[float], list[float], list[str], list[str]]:
+    """First paint, last chart and work of every load, panels that are missing, what went wrong."""
+    paints_s, drawn_s, busy_s = [], [], []
     with Browser() as browser:
         for _ in range(loads):
             browser.open(page.as_uri())
             browser.wait_for(READY)
+            busy_s.append(browser.busy_s())
             drawn_s.append(float(browser.value("performance.now()")) / 1e3)
             paints_s.append(float(browser.wait_for(f"{PAINT}?.startTime")) / 1e3)
         titles = browser.value(TITLES)
         missing = [name for name in PANELS if name not in titles]
-        return paints_s, drawn_s, missing, list(browser.errors)
+        return paints_s, drawn_s, busy_s, missing, list(browser.errors)

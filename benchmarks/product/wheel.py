@@ -26,7 +26,7 @@ def measure(quick: bool) -> dict[str, Any]:
         complaints = _mypy(folder)
         with zipfile.ZipFile(wheel) as archive:
             typed = {"edgetwin/py.typed", "hw_models/py.typed"} <= set(archive.namelist())
-        wheel_mb = wheel.stat().st_size / 1e6
+        wheel_bytes = wheel.stat().st_size
     return row(
         {
             "packages": Figure(value=float(len(packages)), bar=26.0),
@@ -40,7 +40,7 @@ def measure(quick: bool) -> dict[str, Any]:
         all_packages=resolved,
         said=said,
         complaints=complaints,
-        wheel_mb=wheel_mb,
+        wheel_bytes=wheel_bytes,
     )
 
 

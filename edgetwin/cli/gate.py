@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgetwin.cli import names
+from edgetwin.cli import options
 from edgetwin.cli.output import Cell, Json, announce_compiling, note, print_json, print_table
 from edgetwin.cli.run import check_numbers, command
 
@@ -14,36 +14,16 @@ if TYPE_CHECKING:
 
 
 def gate(
-    policy: Annotated[
-        str,
-        typer.Argument(
-            help="file.py:make, module:make, or a policy's name.", autocompletion=names.policies
-        ),
-    ],
-    board: Annotated[
-        str | None, typer.Option(help="Board name or board.toml.", autocompletion=names.boards)
-    ] = None,
-    scenario: Annotated[
-        str | None,
-        typer.Option(
-            help="Scenario name or file; thermal: gate-mix.", autocompletion=names.scenarios
-        ),
-    ] = None,
+    policy: options.PolicyPlace,
+    board: options.BoardName = None,
+    scenario: options.ScenarioName = None,
     task: Annotated[
         str, typer.Option(help="Its board is the default, and its scenario.")
     ] = "thermal",
-    baseline: Annotated[
-        Path | None, typer.Option(help="Report of the main branch; its seeds are run.")
-    ] = None,
-    update: Annotated[
-        bool, typer.Option("--update", help="Write the baseline instead of comparing.")
-    ] = False,
-    max_temp_c: Annotated[
-        float | None, typer.Option("--max-temp", help="Most degC at the hottest, mean over seeds.")
-    ] = None,
-    max_violation: Annotated[
-        float | None, typer.Option(help="Most share of application time below target.")
-    ] = None,
+    baseline: options.Baseline = None,
+    update: options.Update = False,
+    max_temp_c: options.MaxTemp = None,
+    max_violation: options.MaxViolation = None,
     limit: Annotated[
         list[str] | None, typer.Option(help="FIGURE=MOST, any key figure; may be repeated.")
     ] = None,
@@ -54,36 +34,25 @@ def gate(
     seeds: Annotated[
         int | None, typer.Option(help="How many; default: the baseline's, or 10.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="The first seed.")] = 0,
-    duration_s: Annotated[
-        float | None, typer.Option("--duration", help="Simulated seconds at most.")
-    ] = None,
-    jobs: Annotated[int, typer.Option(help="Processes; -1 for one a core.")] = 1,
+    seed: options.FirstSeed = 0,
+    duration_s: options.Duration = None,
+    jobs: options.Jobs = 1,
     junit: Annotated[Path | None, typer.Option(help="JUnit XML to write.")] = None,
     summary: Annotated[Path | None, typer.Option(help="Markdown to write.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder for traces and the page.")] = None,
+    out: options.Out = None,
     as_json: Json = False,
 ) -> int:
     """Hold a policy against limits and the main branch's figures; exit 1 when it got worse.
 
     Example: edgetwin gate mine/mine.py:make --baseline mine/main.json --junit gate.xml
     """
-    from edgetwin.gates import SCENARIO, SEEDS, gate, read_report
-    from edgetwin.tasks import find_task
+    from edgetwin.gates import gate, read_report
 
     check_numbers(1 if seeds is None else seeds, seed, duration_s)
-    chosen, old = find_task(task), None
     if update and baseline is None:
         raise ValueError("--update writes a baseline; name its file with --baseline.")
-    if baseline is not None and not update:
-        old = read_report(baseline)
-    numbers = range(seed, seed + (seeds or SEEDS))
-    where = {
-        "board": board or (chosen.board if old is None else _shipped(old.board, chosen.board)),
-        "scenario": scenario or (SCENARIO if task == "thermal" else chosen.scenario),
-        "seeds": numbers if old is None or seeds is not None else old.seeds,
-        "duration_s": duration_s or (None if old is None else old.duration_s),
-    }
+    old = None if baseline is None or update else read_report(baseline)
+    where = _where(old, task, board, scenario, seed, seeds, duration_s)
     limits, allowed = _pairs("--limit", limit), _tolerance(tolerance)
     if not update:
         _expect_checks(old, max_temp_c, max_violation, limits)
@@ -103,6 +72,28 @@ def gate(
     else:
         _print(verdict)
     return 0 if verdict.ok else 1
+
+
+def _where(
+    old: "PolicyReport | None",
+    task: str,
+    board: str | None,
+    scenario: str | None,
+    seed: int,
+    seeds: int | None,
+    duration_s: float | None,
+) -> dict[str, Any]:
+    """What is run: what was asked for, else what the baseline ran, else the task's own."""
+    from edgetwin.gates import SCENARIO, SEEDS
+    from edgetwin.tasks import find_task
+
+    chosen = find_task(task)
+    return {
+        "board": board or (chosen.board if old is None else _shipped(old.board, chosen.board)),
+        "scenario": scenario or (SCENARIO if task == "thermal" else chosen.scenario),
+        "seeds": range(seed, seed + (seeds or SEEDS)) if old is None or seeds else old.seeds,
+        "duration_s": duration_s or (None if old is None else old.duration_s),
+    }
 
 
 def _shipped(name: str, default: str) -> str:

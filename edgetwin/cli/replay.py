@@ -53,7 +53,7 @@ def replay(
         _announce_compiling()
         comparison = compare(made, seen, ambient_c=ambient_c)
         if out is not None:
-            _keep(made, log, comparison, {"mode": mode, "period_s": period_s}, out)
+            _keep(made, log, comparison, {"mode": mode, "period_s": period_s}, out, traces)
     if as_json:
         print_json(comparison.as_json())
         return
@@ -84,6 +84,7 @@ def _keep(
     comparison: "Comparison",
     options: dict[str, object],
     out: Path,
+    traces: "list[Trace]",
 ) -> None:
     """The run folder: figures, predicted traces and the page."""
     from hashlib import sha256
@@ -107,7 +108,8 @@ def _keep(
         folder.write_kpis(comparison.as_json())
         for number, session in enumerate(comparison.sessions):
             session.predicted.to_parquet(folder.trace_path("predicted", number))
-        write_replay_page(board, log, comparison, command(), folder.path / "report.html")
+        page = folder.path / "report.html"
+        write_replay_page(board, log, comparison, command(), page, traces)
 
 
 def _print(board: "Board", log: Path, comparison: "Comparison") -> None:

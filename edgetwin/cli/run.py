@@ -9,54 +9,28 @@ from typing import Annotated, Any
 
 import typer
 
-from edgetwin.cli import names
+from edgetwin.cli import options
 from edgetwin.cli.output import Json, announce_compiling, note, print_json, print_table, show
 from edgetwin.cli.target import DryRun, Root, Target, device_options
 
 
 def run(
-    task: Annotated[
-        str,
-        typer.Argument(
-            help="thermal or training; see `edgetwin envs`.", autocompletion=names.tasks
-        ),
-    ],
-    board: Annotated[
-        str | None, typer.Option(help="Board name or board.toml.", autocompletion=names.boards)
-    ] = None,
-    scenario: Annotated[
-        str | None, typer.Option(help="Scenario name or file.", autocompletion=names.scenarios)
-    ] = None,
-    policies: Annotated[
-        str | None,
-        typer.Option(
-            help="Names or file.py:make, commas between; `help` lists.",
-            autocompletion=names.policies,
-        ),
-    ] = None,
+    task: options.TaskName,
+    board: options.BoardName = None,
+    scenario: options.ScenarioName = None,
+    policies: options.PolicyNames = None,
     seeds: Annotated[int, typer.Option(help="How many seeds, counted from --seed.")] = 1,
-    seed: Annotated[int, typer.Option(help="The first seed.")] = 0,
-    duration_s: Annotated[
-        float | None, typer.Option("--duration", help="Simulated seconds at most; default by task.")
-    ] = None,
-    backend: Annotated[
-        str, typer.Option(help="sim (the twin) or hardware.", autocompletion=names.backends)
-    ] = "sim",
+    seed: options.FirstSeed = 0,
+    duration_s: options.Duration = None,
+    backend: options.BackendKind = "sim",
     target: Target = None,
     root: Root = None,
     dry_run: DryRun = False,
-    jobs: Annotated[int, typer.Option(help="Processes; -1 for one a core.")] = 1,
-    out: Annotated[Path | None, typer.Option(help="Folder to keep the run in.")] = None,
-    live: Annotated[
-        bool, typer.Option("--live", help="Serve a page that follows the run, on this machine.")
-    ] = False,
-    watch: Annotated[
-        bool, typer.Option("--watch", help="Follow the run as a table in the terminal.")
-    ] = False,
-    pace: Annotated[
-        float | None,
-        typer.Option(help="Simulated seconds per second when watched; default 60, 0 for all."),
-    ] = None,
+    jobs: options.Jobs = 1,
+    out: options.Out = None,
+    live: options.Live = False,
+    watch: options.Watched = False,
+    pace: options.Pace = None,
     as_json: Json = False,
 ) -> None:
     """Run policies on a board and compare them: heat, energy, quality of service.
@@ -105,7 +79,7 @@ def run(
 
 
 def _list_policies(entries: Mapping[str, Any], task: str, as_json: bool) -> None:
-    named = {e.name: e.title for e in entries.values() if task in e.tasks}
+    named = {e.name: e.title for e in entries.values() if e.suits(task)}
     if as_json:
         print_json({"task": task, "policies": named})
         return
@@ -166,8 +140,8 @@ def _check_names(task: Any, policies: tuple[str, ...], backend: str) -> None:
     from hw_models.naming import unknown
 
     for name in policies:
-        if task.name not in find_policy(name).tasks:
-            fitting = ", ".join(e.name for e in policy_entries().values() if task.name in e.tasks)
+        if not find_policy(name).suits(task.name):
+            fitting = ", ".join(e.name for e in policy_entries().values() if e.suits(task.name))
             raise ValueError(f"policy {name} cannot do task {task.name}; these can: {fitting}.")
     if backend not in backend_kinds():
         raise KeyError(unknown("backend", backend, backend_kinds()))

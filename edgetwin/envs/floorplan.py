@@ -83,7 +83,7 @@ def _draw(figure: Any, axes: Any, sim: Simulator) -> None:
     temps_c = sim.node_temps_c()
     for block in plan(sim.board):
         temp_c = temps_c[block.node]
-        red, green, blue, _ = shades.to_rgba(temp_c)
+        red, green, blue, _ = shades.to_rgba(np.array(temp_c))
         place = (block.x, block.y), block.width, block.height
         axes.add_patch(Rectangle(*place, facecolor=(red, green, blue), edgecolor="white"))
         dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.55

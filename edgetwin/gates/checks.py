@@ -103,14 +103,14 @@ def _judged(
     from scipy.special import stdtrit
 
     middle, error, freedom = moment
-    reach, power = (float(stdtrit(freedom, 1.0 - share)) for share in (alpha, 0.05))
+    reach, beyond = (float(stdtrit(freedom, 1.0 - share)) for share in (alpha, 0.05))
     return Check(
         figure=figure,
         kind=kind,
         value=middle,
         low=middle - reach * error,
         limit=limit,
-        detects=(reach + power) * error,
+        detects=(reach + beyond) * error,
         n=n,
         note=note,
     )

@@ -102,7 +102,7 @@ def policy_report(
         policy=study.policies[0].name,
         board=study.boards[0].name,
         scenario=study.scenarios[0].name,
-        duration_s=study.duration_s or study.scenarios[0].duration_s,
+        duration_s=_duration_s(study),
         seeds=tuple(row.seed for row in rows),
         kpis=tuple(dict(row.kpis) for row in rows),
         digest=_digest(study),
@@ -127,7 +127,12 @@ def study_of(
     )
 
 
+def _duration_s(study: Study) -> float:
+    """How long a run lasts at most, whoever says so."""
+    return study.duration_s or study.scenarios[0].duration_s
+
+
 def _digest(study: Study) -> str:
     parts = [study.boards[0].model_dump_json(), study.scenarios[0].model_dump_json()]
-    text = json.dumps([*parts, study.duration_s])
+    text = json.dumps([*parts, _duration_s(study)])
     return hashlib.sha256(text.encode()).hexdigest()[:16]

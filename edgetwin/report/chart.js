@@ -229,9 +229,10 @@ class Chart {
   valuesAt(t) {
     return this.figure.lines.filter((line) => !this.hidden.has(line.name)).map((line) => {
       let i = before(line.x, t);
+      if (i >= 0 && line.y[i] === null) return null;
       if (!line.step && i + 1 < line.x.length && (i < 0 || line.x[i + 1] - t < t - line.x[i])) i += 1;
-      return line.name + ": " + amount(i < 0 ? null : line.y[i], this.figure.unit);
-    });
+      return i < 0 || line.y[i] === null ? null : line.name + ": " + amount(line.y[i], this.figure.unit);
+    }).filter((text) => text !== null);
   }
 
   spansAt(t) {

@@ -104,7 +104,9 @@ def _bar(bar: Bar) -> Figure:
 def _gantt_figure(chart: Gantt) -> Figure:
     """Stretches by row and label, each as its place in the lists of rows and labels."""
     rows = {name: i for i, name in enumerate(dict.fromkeys(one.row for one in chart.intervals))}
-    labels = {name: i for i, name in enumerate(dict.fromkeys(i.label for i in chart.intervals))}
+    seen = dict.fromkeys(one.label for one in chart.intervals)
+    order = dict.fromkeys((*(name for name in chart.labels if name in seen), *seen))
+    labels = {name: i for i, name in enumerate(order)}
     ends_s = _rounded([t_s for one in chart.intervals for t_s in (one.start_s, one.end_s)])
     return {
         "kind": "gantt",

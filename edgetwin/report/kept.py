@@ -23,8 +23,12 @@ class Kept:
 
     @property
     def page(self) -> Path:
-        """Where its page is, if it was written."""
-        return self.path / "report.html" if self.path.is_dir() else self.path.with_suffix(".html")
+        """Where its page is or belongs: report.html, or the page that the folder holds instead."""
+        if not self.path.is_dir():
+            return self.path.with_suffix(".html")
+        others = sorted(self.path.glob("*.html"))
+        usual = self.path / "report.html"
+        return others[0] if others and usual not in others else usual
 
     def read(self, label: str | None = None) -> tuple[str, Trace]:
         """A trace of the run, the first one unless named; KeyError lists what there is."""
@@ -48,7 +52,7 @@ def read_kept(path: Path) -> Kept:
         raise FileNotFoundError(f"no run at {path}; give a folder of --out, or a trace file.")
     record = read_json(path / "run.json") or {}
     traces = dict(_traces(path))
-    if not traces and not (path / "report.html").is_file():
+    if not traces and not any(path.glob("*.html")):
         raise FileNotFoundError(f"{path} holds no trace and no page; give a folder of --out.")
     return Kept(path=path, name=path.name, record=record, traces=traces)
 

@@ -89,14 +89,14 @@ def _instants(trace: Trace) -> Iterator[Json]:
 
 def _counters(trace: Trace) -> Iterator[Json]:
     """A counter only where its value changes; gaps are left out."""
-    t_us = trace.columns["t_s"] * US_PER_S
+    t_s = trace.columns["t_s"]
     for name, values in _wanted(trace.columns):
         numbers = np.asarray(values, float)
         unit = column_form(name)[1]
         label = f"{name} [{unit}]" if unit not in ("", "1") else name
         changed = np.append(True, numbers[1:] != numbers[:-1]) & np.isfinite(numbers)
         for i in np.flatnonzero(changed).tolist():
-            yield {"ph": "C", "pid": COUNTERS, "name": label, "ts": float(t_us[i]),
+            yield {"ph": "C", "pid": COUNTERS, "name": label, "ts": float(t_s[i]) * US_PER_S,
                    "args": {"value": float(numbers[i])}}  # fmt: skip
 
 

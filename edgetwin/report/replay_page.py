@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from edgetwin.report.page import Page, write_page
+from edgetwin.report.run_sections import run_sections, validity
 from edgetwin.report.sections import (
     Cell,
     Column,
@@ -16,6 +17,7 @@ from edgetwin.report.sections import (
 )
 from hw_models.accuracy import BLOCK_S, SignalErrors
 from hw_models.board import Board
+from hw_models.trace import Trace
 from hw_models.validation import Comparison
 
 FIGURES = {
@@ -31,18 +33,36 @@ LEGEND = (
 
 
 def write_replay_page(
-    board: Board, log: Path, comparison: Comparison, command: Sequence[str], path: Path
+    board: Board,
+    log: Path,
+    comparison: Comparison,
+    command: Sequence[str],
+    path: Path,
+    traces: Sequence[Trace] = (),
 ) -> Path:
-    """Write the page to `path` and return it."""
+    """Write the page to `path` and return it; traces are the sessions as they were recorded."""
     rows = list(error_rows(comparison))
     sections: list[Section] = [
         _facts(board, log, comparison),
         Text(title="Assumed and left out", paragraphs=comparison.notes or ("nothing",)),
         Table(title="Errors", columns=_columns(), rows=rows, caption=LEGEND),
         *_charts(comparison),
+        *_driven(board, comparison, traces),
     ]
     title = f"{log.name} on {board.name}"
     return write_page(Page(title=title, sections=sections, command=command), path)
+
+
+def _driven(board: Board, comparison: Comparison, traces: Sequence[Trace]) -> Iterator[Section]:
+    """What the recording drove the twin with, and how far the board file reaches."""
+    several = len(comparison.sessions) > 1
+    for number, session in enumerate(comparison.sessions, start=1):
+        prefix = f"session {number}: " if several else ""
+        if number <= len(traces):
+            shown = run_sections(None, traces[number - 1], prefix)
+            compared = (prefix + "temperature", prefix + "power")
+            yield from (section for section in shown if section.title not in compared)
+        yield validity(board, session.predicted, prefix)
 
 
 def error_rows(comparison: Comparison) -> Iterator[list[Cell]]:

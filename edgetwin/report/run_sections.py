@@ -127,7 +127,13 @@ def _placement(board: Board | None, trace: Trace, prefix: str) -> Gantt | None:
     order = [] if board is None else [unit.name for unit in board.unit_list]
     rank = {name: place for place, name in enumerate(order)}
     intervals.sort(key=lambda one: rank.get(one.row, len(rank)))
-    return Gantt(title=prefix + "placement", intervals=intervals, row_name="unit", label_name="job")
+    return Gantt(
+        title=prefix + "placement",
+        intervals=intervals,
+        labels=job_ids(trace),  # the colours they have in the chart of their speed
+        row_name="unit",
+        label_name="job",
+    )
 
 
 def _service(trace: Trace, prefix: str) -> Iterator[Section]:

@@ -152,10 +152,14 @@ class Interval:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gantt:
-    """What held when, one row each: the placement of applications over time."""
+    """What held when, one row each: the placement of applications over time.
+
+    labels in this order get the colours of the palette; those it lacks come after them.
+    """
 
     title: str
     intervals: Sequence[Interval]
+    labels: Sequence[str] = ()
     row_name: str = "row"
     label_name: str = "label"
     caption: str = ""

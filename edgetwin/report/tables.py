@@ -37,7 +37,7 @@ def _series_told(chart: SeriesChart) -> Table:
         (one.name, figure.n, figure.low, figure.mean, figure.high)
         for one, figure in zip(chart.series, figures, strict=True)
     ]
-    levels = [f"{level.name} {level.value:g} {chart.unit}" for level in chart.levels]
+    levels = [f"{level.name} {level.value:g} {chart.unit}".rstrip() for level in chart.levels]
     caption = f"Levels: {', '.join(levels)}." if levels else ""
     return Table(title=chart.title, columns=columns, rows=rows, caption=caption)
 

@@ -84,8 +84,8 @@ class TerminalView:
         return table
 
     def _one_line(self, reading: Reading) -> str:
-        temps = " ".join(
+        shown = " ".join(
             f"{zone} {'--' if temp_c is None else f'{temp_c:.1f}'} degC"
             for zone, temp_c in reading.temps_c.items()
         )
-        return f"{self.title}: {reading.t_s:.1f} s, {temps}, {len(reading.jobs)} jobs"
+        return f"{self.title}: {reading.t_s:.1f} s, {shown}, {len(reading.jobs)} jobs"

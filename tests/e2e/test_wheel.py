@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("edgetwin", "hw_models")
-SUFFIXES = {".py", ".typed", ".toml", ".csv", ".json", ".md", ".html", ".js"}
+SUFFIXES = {".py", ".typed", ".toml", ".csv", ".json", ".md", ".html", ".js", ".yml"}
 N_BOARDS = 7
 
 

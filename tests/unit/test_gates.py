@@ -9,6 +9,7 @@ import pytest
 from edgetwin.gates import PolicyReport, assert_gate, gate, policy_report, read_report
 from edgetwin.policy_files import policy_at, policy_from
 from edgetwin.report.gate_files import markdown, write_junit
+from edgetwin.scenario import load_scenario
 from hw_models import Knobs
 
 
@@ -184,6 +185,15 @@ def test_a_function_with_an_argument_is_called_with_readings() -> None:
 
 
 # ---- on the twin
+
+
+def test_a_duration_that_is_asked_for_is_the_same_as_one_that_the_scenario_says() -> None:
+    short = load_scenario("single-app").with_(duration_s=2.0, until="duration")
+    asked = {"board": "hikey970", "scenario": short, "seeds": 2}
+    said = policy_report("powersave", **asked, duration_s=2.0)
+    assert gate(policy_report("powersave", **asked), baseline=said).ok
+    with pytest.raises(ValueError, match="write it again with --update"):
+        gate(policy_report("powersave", **asked, duration_s=1.0), baseline=said)
 
 
 def test_a_report_is_the_same_with_the_same_seeds_and_a_hotter_policy_is_caught() -> None:

@@ -402,3 +402,12 @@ def test_nothing_to_show_is_still_a_page(section):
 def test_bad_section_is_refused_in_one_line(make, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         make()
+
+
+def test_labels_of_a_gantt_keep_the_order_that_is_asked_for():
+    intervals = [
+        Interval(row="cpu0", label=name, start_s=i, end_s=i + 1) for i, name in enumerate("cab")
+    ]
+    drawn = figure(Gantt(title="G", intervals=intervals, labels=["a", "x", "b"]))
+    assert [label["name"] for label in drawn["labels"]] == ["a", "b", "c"]
+    assert drawn["spans"] == [[0, 2, 0, 1], [0, 0, 1, 2], [0, 1, 2, 3]]

@@ -122,3 +122,15 @@ def test_a_governor_sees_its_domain_and_sets_its_clock() -> None:
 def test_the_lowest_point_that_suffices() -> None:
     load = DomainLoad(domain="d", freqs_hz=(1.0, 2.0, 3.0), freq_hz=1.0, busy=1.0, temp_c=None)
     assert [load.at_least(hz) for hz in (0.5, 1.5, 2.0, 9.0)] == [1.0, 2.0, 2.0, 3.0]
+
+
+def test_a_task_of_others_is_run_from_the_command_line(tmp_path: Path, capsys) -> None:
+    from dataclasses import replace
+
+    from edgetwin.cli import OK, _run
+
+    edgetwin.register_task(
+        replace(find_task("thermal"), name="cool", env_id="mine/Cool-v0", policies=("powersave",))
+    )
+    assert _run(["run", "cool", "--duration", "2", "--json"]) == OK
+    assert '"powersave"' in capsys.readouterr().out
