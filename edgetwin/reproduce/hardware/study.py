@@ -98,8 +98,8 @@ def _judged(found: list[dict[str, Any]]) -> dict[str, Any]:
         },
         n=n, kinds=dict(Counter(o.kind for o in outcomes)),
         boards=dict(Counter(one["board"] for one in found)),
-        links=dict(Counter(o.link for o in outcomes)), slowest_restored_s=max(restored_s, default=0.0),
-        wrong=wrong[:20],
+        links=dict(Counter(o.link for o in outcomes)),
+        slowest_restored_s=max(restored_s, default=0.0), wrong=wrong[:20],
     )  # fmt: skip
 
 
