@@ -482,18 +482,22 @@ class Journal:
             raise OSError(errno.EPERM, "the state folder belongs to somebody else", self.folder)
         data = json.dumps({"boot": _boot(), "groups": groups, "jobs": jobs, "pid": os.getpid()})
         part = "%s.%d" % (self.path, os.getpid())
-        fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:
-            left = data.encode("ascii")
+            self._write(part, data.encode("ascii"))
+        except OSError as error:
+            if os.path.exists(part):
+                os.unlink(part)
+            raise OSError(error.errno, error.strerror, self.path)
+        os.replace(part, self.path)
+
+    def _write(self, path: str, left: bytes) -> None:
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
             while left:
                 left = left[os.write(fd, left) :]
             os.fsync(fd)
-        except OSError:
-            os.unlink(part)
-            raise
         finally:
             os.close(fd)
-        os.replace(part, self.path)
 
     def read(self) -> Optional[Message]:
         """What a session that died left behind; None where nothing is to be put back."""

@@ -15,7 +15,7 @@ from edgetwin.runs import RunFolder
 from edgetwin.studies import Figure, Measure, Study, absent, row
 
 BOARDS: Final = ("jetson-nano", "jetson-orin-nano", "hikey970", "jetson-tx2-nx")
-INJECTIONS: Final = {True: 30, False: 240}
+INJECTIONS: Final = {True: 30, False: 200}
 MESSAGES: Final = {True: 10_000, False: 100_000}
 
 
