@@ -1,4 +1,4 @@
-"""The gap between a twin and its board: the same policies and workload on both, signal by signal."""
+"""The gap between a twin and its board: the same policies and work on both, signal by signal."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -24,8 +24,8 @@ def starts_at_zero(backend: Backend) -> None:
 def repeats_with_its_seed(backend: Backend) -> None:
     """The same seed gives the same readings; on a device, where none can, the same names."""
     if is_device(backend):
-        first, second = ([[*r.jobs] for r in _course(backend)] for _ in range(2))
-        require(first == second, f"jobs are {first}, then {second}")
+        jobs, again = ([[*r.jobs] for r in _course(backend)] for _ in range(2))
+        require(jobs == again, f"jobs are {jobs}, then {again}")
         return
     first, second = ([repr(r) for r in _course(backend)] for _ in range(2))
     at = next((i for i, pair in enumerate(zip(first, second, strict=False)) if len({*pair}) > 1), 0)

@@ -1,13 +1,16 @@
 """`edgetwin gap --board B --target ...`: the same policies on the twin and on the device."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from edgetwin.cli.output import Json, announce_compiling, note, print_json, print_table
 from edgetwin.cli.run import check_numbers, command, names_of
 from edgetwin.cli.target import Root, Target, device_options
+
+if TYPE_CHECKING:
+    from edgetwin.backend import Backend
 
 
 def gap(
@@ -42,22 +45,19 @@ def gap(
     names = names_of("--policies", policies, chosen.policies)
     device = device_options("hardware", target, root)
     announce_compiling()
-    with Progress("runs", 2 * len(names) * seeds) as progress:
-        pairs = []
+
+    def twin(n: int) -> "Backend":
+        return make_backend("sim", board=made, scenario=plan, seed=n)
+
+    def real(n: int) -> "Backend":
+        return make_backend("hardware", board=made, scenario=plan, seed=n, **device)
+
+    pairs = []
+    with Progress("runs", len(names) * seeds) as progress:
         for name in names:
             for n in range(seed, seed + seeds):
-                pairs.append(
-                    gaps.compare_policy(
-                        name,
-                        n,
-                        lambda s: make_backend("sim", board=made, scenario=plan, seed=s),
-                        lambda s: make_backend(
-                            "hardware", board=made, scenario=plan, seed=s, **device
-                        ),
-                        duration_s,
-                    )  # fmt: skip
-                )
-                progress.advance(2)
+                pairs.append(gaps.compare_policy(name, n, twin, real, duration_s))
+                progress.advance()
     about = {"board": made.name, "task": task, "scenario": plan.name, "duration_s": duration_s}
     result = about | gaps.as_json(pairs, chosen.kpis)
     if out is not None:

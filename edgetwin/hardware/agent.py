@@ -23,14 +23,14 @@ import subprocess
 import sys
 import threading
 import time
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple  # noqa: F401  in type comments
 
 PROTOCOLS = [1]
 LINE_BYTES = 1 << 20  # a longer line is refused
 SAMPLE_S = 0.02  # board seconds between samples
 STALE_S = 0.5  # a value older than this is no reading
 BLIND_S = 2.0  # so long may every temperature be unreadable while clocks are held
-HANG_S = 2.0  # the guardian takes over when the agent is silent for so long
+HANG_S = 3.0  # the guardian takes over when the agent is silent for so long
 GIVE_UP_S = 60.0  # so long the guardian tries to put things back
 SLOW_S = 0.25  # a file that takes longer to read is left alone
 SLOW_AGAIN_S = 10.0  # and tried again after so long
@@ -380,7 +380,8 @@ class Sampler:
 
 # -- putting things back -------------------------------------------------------------------
 
-# A group is {"range": [min path, min, max path, max], "plain": [[path, text], ...]}.
+# A group is {"range": [min path, min, max path, max], "plain": [[path, text], ...], "loose": ...}:
+# plain files read back what is written; loose ones are written once, before plain ones let go.
 Group = Dict[str, Any]
 
 
@@ -413,15 +414,18 @@ def put_back(files: Files, groups: List[Group]) -> List[str]:
     """One try to put back what was found; what did not go back, in words."""
     wrong = []  # type: List[str]
     for group in groups:
-        steps = list(group["plain"])
+        steps = [(path, text) for path, text in group["plain"]]
+        if group.get("range"):
+            low_path, low, high_path, high = group["range"]
+            steps += [(low_path, str(low)), (high_path, str(high))]
         try:
-            if group.get("range"):
-                low_path, low, high_path, high = group["range"]
-                steps += [[low_path, str(low)], [high_path, str(high)]]
-                if not all(reads_as(files, path, text) for path, text in steps[-2:]):
+            if not all(reads_as(files, path, text) for path, text in steps):
+                for path, text in group.get("loose") or []:
+                    files.put(path, text)
+                if group.get("range"):
                     put_range(files, (low_path, low), (high_path, high))
-        except (OSError, ValueError, Refused) as error:
-            wrong.append("%s: %s" % (group["range"][0], said(error)))
+        except (OSError, ValueError, Refused):
+            pass  # what that means is seen below, file by file
         for path, text in steps:
             try:
                 if not reads_as(files, path, text):
@@ -478,18 +482,22 @@ class Journal:
             raise OSError(errno.EPERM, "the state folder belongs to somebody else", self.folder)
         data = json.dumps({"boot": _boot(), "groups": groups, "jobs": jobs, "pid": os.getpid()})
         part = "%s.%d" % (self.path, os.getpid())
-        fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:
-            left = data.encode("ascii")
+            self._write(part, data.encode("ascii"))
+        except OSError as error:
+            if os.path.exists(part):
+                os.unlink(part)
+            raise OSError(error.errno, error.strerror, self.path)
+        os.replace(part, self.path)
+
+    def _write(self, path: str, left: bytes) -> None:
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
             while left:
                 left = left[os.write(fd, left) :]
             os.fsync(fd)
-        except OSError:
-            os.unlink(part)
-            raise
         finally:
             os.close(fd)
-        os.replace(part, self.path)
 
     def read(self) -> Optional[Message]:
         """What a session that died left behind; None where nothing is to be put back."""
@@ -779,7 +787,7 @@ class Clock:
         if self.per_count not in (1.0, 1000.0):
             raise Refused("hz_per_count of %s is %r" % (name, self.per_count))
         table = _need(spec, "table_hz", list)
-        self.table = sorted(int(round(float(hz) / self.per_count)) for hz in table[:512])
+        self.table = sorted(int(float(hz) / self.per_count + 0.5) for hz in table[:512])
         if not self.table or not all(0 < count * self.per_count < 2e10 for count in self.table):
             raise Refused("the clocks of %s are no clocks" % name)
         self.default = str(spec.get("default", ""))
@@ -859,9 +867,9 @@ class Clock:
         assert self.rate
         self.found = (self.table[0], self.table[-1])
         plain = [[path, str(int(_number(files.text(path))))] for path in self.switches]
-        if plain and plain[0][1] == "0":
-            return {"rate": self.rate, "plain": plain}  # it runs free: no rate to put back
         rate = str(int(_number(files.text(self.rate))))
+        if plain and plain[0][1] == "0":  # it runs free: its rate is no state to come back to
+            return {"rate": self.rate, "plain": plain, "loose": [[self.rate, rate]]}
         return {"rate": self.rate, "plain": [[self.rate, rate]] + plain}
 
     def describe(self) -> Message:
@@ -1312,11 +1320,12 @@ class Agent:
         recovered = self._recover_now()
         more = {"inventory": self._inventory()} if message.get("inventory") is True else {}
         return dict(
-            device.describe(), **more, protocol=max(shared), agent=os.getpid(), virtual=bool(self.tree),
-            time_scale=self.scale, recovered=recovered, uid=os.getuid(), root=self.files.root,
-            python=platform.python_version(), kernel=platform.release(), model=self._model(),
-            cpus=sorted(os.sched_getaffinity(0)), stat=bool(self.sampler and self.sampler.stat),
-            counters=sorted(self._counters()), state=self.journal.folder,
+            device.describe(), **more, protocol=max(shared), agent=os.getpid(),
+            virtual=bool(self.tree), time_scale=self.scale, recovered=recovered, uid=os.getuid(),
+            root=self.files.root, python=platform.python_version(), kernel=platform.release(),
+            model=self._model(), cpus=sorted(os.sched_getaffinity(0)),
+            stat=bool(self.sampler and self.sampler.stat), counters=sorted(self._counters()),
+            state=self.journal.folder,
         )  # fmt: skip
 
     def _inventory(self) -> Message:
@@ -1731,7 +1740,8 @@ class Agent:
         try:
             process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                start_new_session=True, preexec_fn=settle, bufsize=0, cwd="/",
+                start_new_session=True, preexec_fn=settle,  # noqa: PLW1509  it makes one system call
+                bufsize=0, cwd="/",
             )  # fmt: skip
         except OSError as error:
             raise Refused("%s does not start: %s" % (command[0][:80], said(error)), "io")

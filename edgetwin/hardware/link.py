@@ -72,8 +72,8 @@ class Link:
     ) -> None:
         self.target = target
         self.timeout_s = timeout_s
-        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as the link
         command = command_of(target, root, state)
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as the link
         try:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._stderr,

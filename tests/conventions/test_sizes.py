@@ -10,6 +10,8 @@ from value_kinds import FunctionNode
 MODULE_LINES = 300
 FUNCTION_LINES = 60
 COMPILED_LINES = 80  # splitting would hide the loop
+# Modules that may be longer, and why.
+LONG_MODULES = {"edgetwin/hardware/agent.py": "it is sent to a board and runs there as one file"}
 
 
 def _functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
@@ -41,5 +43,6 @@ def test_no_module_reaches_its_limit() -> None:
         f"{shown(path)} has {lines} lines"
         for path in python_files(*PACKAGES)
         if (lines := len(path.read_text(encoding="utf-8").splitlines())) >= MODULE_LINES
+        and shown(path) not in LONG_MODULES
     ]
     assert not long, "\n".join(long)

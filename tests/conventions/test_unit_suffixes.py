@@ -15,6 +15,8 @@ ALLOWED = {
     ("edgetwin/simulator*", "*_ns"): _INTEGER_CLOCK,
     ("edgetwin/fleet/*", "*_ns"): _INTEGER_CLOCK,
     ("hw_models/lowering.py", "*_ns"): _INTEGER_CLOCK,
+    ("edgetwin/hardware/*", "*_ns"): _INTEGER_CLOCK,
+    ("edgetwin/virtual/*", "*_ns"): _INTEGER_CLOCK,
     ("edgetwin/envs/*", "*_ns"): _INTEGER_CLOCK,
 }
 

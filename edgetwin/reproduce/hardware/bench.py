@@ -171,10 +171,11 @@ def sshd() -> Iterator[Sshd]:
     port = _free_port()
     try:
         _write_keys(folder, port)
-        process = subprocess.Popen(
-            [str(_tool("sshd")), "-D", "-e", "-f", str(folder / "sshd_config")],
-            stderr=(folder / "log").open("wb"), start_new_session=True,
-        )  # fmt: skip
+        with (folder / "log").open("wb") as log:
+            process = subprocess.Popen(
+                [str(_tool("sshd")), "-D", "-e", "-f", str(folder / "sshd_config")],
+                stderr=log, start_new_session=True,
+            )  # fmt: skip
         os.environ[SSH_VARIABLE] = f"{_tool('ssh')} -F {folder / 'ssh_config'}"
         try:
             _wait_for_port(port, process, folder)

@@ -28,7 +28,8 @@ from edgetwin.reproduce.hardware.bench import (
 from hw_models.board import Board, Knobs, load_board
 from hw_models.jobs import LoadJob
 
-LIMITS: Final = Limits(deadman_s=1.0, longest_s=60.0)
+LIMITS: Final = Limits(deadman_s=2.0, longest_s=600.0)
+STARTED_S: Final = 120.0
 RESTORED_S: Final = 12.0  # dead-man, guardian's patience and the longest slow read, with room
 SEEN_S: Final = 0.7  # a broken sensor may still be read for so long: it is stale then
 SENSOR_FAULTS: Final = ("eio", "again", "stuck", "garbage", "slow", "vanish")
@@ -123,7 +124,7 @@ def _drive(board: Board, root: str, target: str, state: str, seed: int, there: i
     rng = np.random.default_rng(seed)
     device = None
     try:
-        device = Device(board, target=target, root=root, state=state, limits=LIMITS, timeout_s=3.0)
+        device = Device(board, target=target, root=root, state=state, limits=LIMITS, timeout_s=6.0)
         device.reset(seed=seed)
         device.submit(LoadJob(busy=1.0, freq_hz=1e9), board.unit_list[0].name)
         said = False
@@ -313,10 +314,10 @@ def inject(kind: str, served: Served, sshd: Sshd | None, seed: int) -> Outcome:
 
 
 def _is_ready(case: Case, outcome: Outcome) -> bool:
-    ready = case.hear("ready", 20.0)
+    ready = case.hear("ready", STARTED_S)
     if ready is None:
-        ended = case.hear("ended", 0.0)
-        outcome.hung = f"the host did not start: {ended}"
+        outcome.hung = f"the host did not start: {case.hear('ended', 0.0)}"
+        kill(case.host)
         return False
     case.agent, case.link = ready["ready"], ready["link"]
     case.guardian = guardian_of(case.agent) or 0
@@ -414,9 +415,9 @@ def _second_host(case: Case, outcome: Outcome) -> None:
 
 
 def _expect_refusal(case: Case, outcome: Outcome) -> None:
-    ended = case.hear("ended", 20.0)
+    ended = case.hear("ended", STARTED_S)
     outcome.error = "" if ended is None else str(ended["ended"])
-    if "No space left" not in outcome.error:
+    if "No space left" not in outcome.error or case.state not in outcome.error:
         outcome.unexplained = outcome.error or "no error"
 
 

@@ -1,4 +1,4 @@
-"""The calibration loop: a virtual board with hidden numbers is excited, recorded, fitted, judged."""
+"""The calibration loop: a board with hidden numbers is excited, recorded, fitted, judged."""
 
 import tempfile
 from collections.abc import Sequence
