@@ -123,7 +123,9 @@ def online_run(task: Task, truth: Planner, seed: int) -> dict[str, Any]:
     low_w, high_w = np.quantile(truth.belief.peak_w, [0.15, 0.9])
     levels_w = rng.uniform(low_w, high_w, CHANGES + 1)
     whole_s = float(np.median(truth.time_s)) / 4.0
-    times_s = np.concatenate([[0.0], np.sort(rng.uniform(0.0, whole_s, CHANGES))])
+    # Whole seconds: a run that waits for the rest of a float may never get there.
+    times_s = np.concatenate([[0.0], np.cumsum(rng.uniform(0.4, 1.6, CHANGES)) * whole_s / CHANGES])
+    times_s = times_s.round()
     caps = list(zip(times_s.tolist(), levels_w.tolist(), strict=True))
     best = under_caps(truth, caps, may_predict=True)
     meter = task.meter(make_backend("sim", board=task.board, seed=seed), boards.CARE)
