@@ -161,7 +161,7 @@ def _train(
 
 def predictor_row(store: CellStore, quick: bool) -> dict[str, Any]:
     """The noise scale of a short run against real runs of every batch size."""
-    by_script = {script: _predicted(store, script, quick) for script in tasks.SCRIPTS}
+    by_script = {script: _of_script(store, script, quick) for script in tasks.SCRIPTS}
     return row(
         {
             "rank_correlation": Figure(
@@ -176,7 +176,7 @@ def predictor_row(store: CellStore, quick: bool) -> dict[str, Any]:
     )  # fmt: skip
 
 
-def _predicted(store: CellStore, script: str, quick: bool) -> dict[str, Any]:
+def _of_script(store: CellStore, script: str, quick: bool) -> dict[str, Any]:
     from scipy.stats import spearmanr
 
     runs = tasks.trained(store, script, quick)
