@@ -13,43 +13,53 @@ if TYPE_CHECKING:
     from edgetwin.systems.planner.efficiency import Efficiency
 
 
+Board = Annotated[str | None, typer.Option(help="Board name or board.toml.")]
+Network = Annotated[str, typer.Option(help="Network to train on the board.")]
+Samples = Annotated[str | None, typer.Option(help="Samples to the target: 32=124500,64=138000,..")]
+Table = Annotated[Path | None, typer.Option(help="Measured grid instead of a board (CSV, Zeus).")]
+RunsFile = Annotated[
+    Path | None, typer.Option(help="Training runs: CSV as of Zeus, or an efficiency.json.")
+]
+Workload = Annotated[str | None, typer.Option(help="dataset/network/optimizer.")]
+Target = Annotated[
+    float | None, typer.Option(help="Target metric; default: the hardest that is dependable.")
+]
+EpochSamples = Annotated[
+    float, typer.Option(help="Samples of an epoch, where runs count epochs and a board trains.")
+]
+Batches = Annotated[str | None, typer.Option(help="Batch sizes to choose from, commas between.")]
+Deadline = Annotated[
+    float | None, typer.Option("--deadline", help="Seconds within which to be done.")
+]
+Confidence = Annotated[float, typer.Option(help="That the peak stays below the cap.")]
+MemoryClock = Annotated[
+    bool, typer.Option("--memory-clock", help="Choose the memory's clock, too.")
+]
+Keep = Annotated[
+    Path | None, typer.Option(help="Folder that keeps measured cells of a board (resumes).")
+]
+Out = Annotated[Path | None, typer.Option(help="File to write the plan to (plan.json).")]
+
+
 def plan(
     cap_w: Annotated[float, typer.Option(help="Power cap in watts.")],
-    board: Annotated[str | None, typer.Option(help="Board name or board.toml.")] = None,
-    network: Annotated[
-        str, typer.Option(help="Network to train on the board.")
-    ] = "resnet-18-cifar",
-    samples: Annotated[
-        str | None, typer.Option(help="Samples to the target: 32=124500,64=138000,...")
-    ] = None,
-    grid: Annotated[
-        Path | None, typer.Option(help="Measured grid instead of a board (CSV as of Zeus).")
-    ] = None,
-    efficiency: Annotated[
-        Path | None, typer.Option(help="Training runs: CSV as of Zeus, or efficiency.json.")
-    ] = None,
-    workload: Annotated[str | None, typer.Option(help="dataset/network/optimizer.")] = None,
-    target: Annotated[
-        float | None, typer.Option(help="Target metric; default: the hardest that is dependable.")
-    ] = None,
-    epoch_samples: Annotated[
-        float,
-        typer.Option(help="Samples an epoch has, where runs count epochs and a board trains."),
-    ] = 50_000,
-    batches: Annotated[
-        str | None, typer.Option(help="Batch sizes to choose from, commas between.")
-    ] = None,
+    board: Board = None,
+    network: Network = "resnet-18-cifar",
+    samples: Samples = None,
+    grid: Table = None,
+    efficiency: RunsFile = None,
+    workload: Workload = None,
+    target: Target = None,
+    epoch_samples: EpochSamples = 50_000,
+    batches: Batches = None,
     points: Annotated[int, typer.Option(help="Cells to measure.")] = 15,
     objective: Annotated[str, typer.Option(help="time or energy.")] = "time",
-    deadline_s: Annotated[
-        float | None, typer.Option("--deadline", help="Seconds within which to be done.")
-    ] = None,
-    confidence: Annotated[float, typer.Option(help="That the peak stays below the cap.")] = 0.95,
-    memory_clock: Annotated[
-        bool, typer.Option("--memory-clock", help="Choose the memory's clock, too.")
-    ] = False,
+    deadline_s: Deadline = None,
+    confidence: Confidence = 0.95,
+    memory_clock: MemoryClock = False,
     seed: Annotated[int, typer.Option(help="Of the design and of the twin's sensors.")] = 0,
-    out: Annotated[Path | None, typer.Option(help="File to write the plan to (plan.json).")] = None,
+    keep: Keep = None,
+    out: Out = None,
     as_json: Json = False,
 ) -> None:
     """Choose batch size and clock below a power cap, from a few measured cells.
@@ -73,7 +83,7 @@ def plan(
         else:
             needed = _efficiency(samples, efficiency, workload, target, epoch_samples)
             made, found = _of_board(
-                str(board), network, needed, batches, memory_clock, cap_w, options
+                str(board), network, needed, batches, memory_clock, cap_w, options, keep
             )
     if out is not None:
         write_atomically(out, strict_json(found) + "\n")
@@ -110,10 +120,13 @@ def _of_board(
     memory_clock: bool,
     cap_w: float,
     options: Mapping[str, Any],
+    keep: Path | None,
 ) -> "tuple[Plan, dict[str, Any]]":
+    from edgetwin.cells import CellStore
     from edgetwin.factory import make_backend
     from edgetwin.systems.planner.meter import Care
     from edgetwin.systems.planner.on_board import board_task
+    from edgetwin.systems.planner.profiler import KeptMeter
     from hw_models.board import load_board
     from hw_models.workloads import load_network
 
@@ -125,7 +138,17 @@ def _of_board(
     )
     backend = make_backend("sim", board=made, seed=int(options["seed"]))
     meter = task.meter(backend, Care(caps_w=(cap_w,)))
-    chosen = task.plan(meter, cap_w, **options)
+    kept = (
+        meter
+        if keep is None
+        else KeptMeter(
+            meter,
+            CellStore(path=keep),
+            task.space,
+            {"board": made.name, "network": network, "seed": options["seed"], "cap_w": cap_w},
+        )
+    )
+    chosen = task.plan(kept, cap_w, **options)
     judged = task.judged(chosen)
     more = {"board": made.name, "grade": made.grade, "network": network,
             "profiling_s": meter.spent_s, "efficiency": needed.source}  # fmt: skip

@@ -48,7 +48,9 @@ def all_cells(store: CellStore, quick: bool, seeds: int) -> dict[str, list[dict[
     folder = data_folder()
     needed = {net: tasks.efficiency(store, folder, net, quick) for net in tasks.NETWORKS}
     keys = [
-        {"board": board, "network": network, "seed": seed, XX
+        {"board": board, "network": network, "seed": seed,
+         "needed": tasks.as_text(needed[network].needed),
+         "share": tasks.as_text(needed[network].share)}
         for board in tasks.BOARDS for network in tasks.NETWORKS for seed in range(seeds)
     ]  # fmt: skip
     found: dict[str, list[dict[str, Any]]] = {}

@@ -57,15 +57,15 @@ def worth(belief: Belief, goal: Goal) -> Array:
     """What measuring each cell is expected to bring, (n,), as a share of the time, all caps."""
     from scipy.special import ndtr
 
-    ln_time = np.log(belief.time_s * goal.need)
+    ln_cost = np.log(belief.time_s * goal.need)
     ln_cap = np.log(goal.caps_w)[:, None]
     below = (ln_cap - np.log(belief.peak_w)) / np.maximum(belief.peak_share, _LEAST_SHARE)
     chance = ndtr(below)
     is_known = belief.is_measured & (belief.peak_w <= goal.caps_w[:, None])
-    best = np.where(is_known, ln_time, np.inf).min(axis=1)
+    best = np.where(is_known, ln_cost, np.inf).min(axis=1)
     # Where no measured cell fits under a cap, whatever fits is worth more than any improvement.
     is_lost = ~np.isfinite(best)
-    gain = expected_gain(np.where(is_lost, ln_time.max(), best)[:, None], ln_time,
+    gain = expected_gain(np.where(is_lost, ln_cost.max(), best)[:, None], ln_cost,
                          belief.time_share)  # fmt: skip
     value = chance * np.where(is_lost[:, None], 1e3 * (1.0 + 1e-3 * gain), gain)
     return np.asarray(value.sum(axis=0))

@@ -179,7 +179,7 @@ class BoardMeter:
         level, n = float(powers_w.mean()), len(powers_w)
         rounding = float(rail.resolution_w.value) / level
         stated = float(rail.noise.value) ** 2 + rounding**2 / 12.0
-        own = float(powers_w.var(ddof=1)) / level**2
+        own = float(powers_w.var(ddof=1)) / level**2 if n > 1 else stated
         known = _STATED + self._readings
         before = (_STATED * stated + self._squares) / known
         if own > before * (1.0 + 4.0 * np.sqrt(2.0 / n)):
@@ -188,7 +188,7 @@ class BoardMeter:
 
     def _remember(self, powers_w: Array) -> None:
         """The scatter of this cell counts for the next ones."""
-        if self._scatter(powers_w)[1] > len(powers_w):
+        if len(powers_w) > 1 and self._scatter(powers_w)[1] > len(powers_w):
             self._squares += float(powers_w.var(ddof=1) / powers_w.mean() ** 2) * len(powers_w)
             self._readings += len(powers_w)
 

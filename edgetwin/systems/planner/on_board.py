@@ -11,7 +11,7 @@ from edgetwin.simulator import Simulator
 from edgetwin.systems.planner.choice import CONFIDENCE, Objective, Plan, Planner, judged
 from edgetwin.systems.planner.efficiency import Efficiency
 from edgetwin.systems.planner.meter import BoardMeter, Care, highest_of, input_rail, sensor_period_s
-from edgetwin.systems.planner.profiler import POINTS, Hold, Profile, profile
+from edgetwin.systems.planner.profiler import POINTS, Hold, Meter, Profile, profile
 from edgetwin.systems.planner.space import Space, product_space
 from edgetwin.systems.planner.surface import Point, Surface, known_points
 from hw_models.board import Board, Knobs
@@ -69,7 +69,7 @@ class Task:
 
     def profile(
         self,
-        meter: BoardMeter,
+        meter: Meter,
         caps_w: Sequence[float],
         *,
         points: int = POINTS,
@@ -85,7 +85,7 @@ class Task:
             hold=hold, begin=begin, seed=seed,
         )  # fmt: skip
 
-    def measured_whole(self, meter: BoardMeter) -> Planner:
+    def measured_whole(self, meter: Meter) -> Planner:
         """The planner of somebody who measures every cell; ValueError where one cannot be run."""
         points = []
         for at in range(len(self.space)):
@@ -105,7 +105,7 @@ class Task:
 
     def plan(
         self,
-        meter: BoardMeter,
+        meter: Meter,
         cap_w: float,
         *,
         points: int = POINTS,

@@ -28,14 +28,21 @@ class Seen:
 class Online:
     """A plan that is kept right: `decide` takes a reading and gives the cell to run from now on.
 
-    factor is how much more power the board draws than was believed. settle readings after a change
-    are not counted: the sensor still averages the cell before.
+    factor is how much more power the board draws than was believed. A board that draws less may
+    only be cold yet: that counts with `may_raise` alone. settle readings after a change are not
+    counted: the sensor still averages the cell before.
     """
 
     def __init__(
-        self, planner: Planner, *, confidence: float = CONFIDENCE, settle: int = 2
+        self,
+        planner: Planner,
+        *,
+        confidence: float = CONFIDENCE,
+        settle: int = 2,
+        may_raise: bool = False,
     ) -> None:
         self.planner, self.confidence, self.settle = planner, confidence, settle
+        self.may_raise = may_raise
         self.factor = 1.0
         self.cell: Cell | None = None
         self.changes = 0
@@ -53,14 +60,15 @@ class Online:
         With nothing below the cap it is the cell of the lowest power: it comes nearest.
         """
         self._learn(seen)
-        moved = abs(self.factor / self._planned_at - 1.0) > _MOVED
+        factor = self.factor if self.may_raise else max(self.factor, 1.0)
+        moved = abs(factor / self._planned_at - 1.0) > _MOVED
         if self.cell is None or seen.cap_w != self._cap_w or moved:
-            chosen = self._plan(seen.cap_w)
+            chosen = self._plan(seen.cap_w / factor)
             if self.cell is None or chosen.at != self.cell.at:
                 self.changes += 1
                 self._quiet = self.settle
             self.cell = chosen
-            self._cap_w, self._planned_at = seen.cap_w, self.factor
+            self._cap_w, self._planned_at = seen.cap_w, factor
         return self.cell
 
     def _learn(self, seen: Seen) -> None:
@@ -73,9 +81,8 @@ class Online:
         self.factor += _GAIN * (now - self.factor)
 
     def _plan(self, cap_w: float) -> Cell:
-        within_w = cap_w / self.factor
         try:
-            return self.planner.plan(within_w, confidence=self.confidence, may_predict=True).choice
+            return self.planner.plan(cap_w, confidence=self.confidence, may_predict=True).choice
         except ValueError:
             at = int(self.planner.belief.peak_w.argmin())
             return replace(self.planner.cell(at, cap_w), confidence=0.0)

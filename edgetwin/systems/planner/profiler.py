@@ -4,13 +4,14 @@ A few cells far from one another come first, then what constrained expected impr
 the choice of the fixed-batch user is always among them.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Final, Protocol, final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgetwin.cells import CellStore
 from edgetwin.systems.planner.acquisition import Goal, Mask, next_cell
 from edgetwin.systems.planner.efficiency import Efficiency
 from edgetwin.systems.planner.space import Space
@@ -83,6 +84,30 @@ class GridMeter:
         return Point(
             time_s=float(grid.time_s[at]), mean_w=float(grid.power_w[at]), peak_w=float(peak_w[at])
         )
+
+
+@final
+class KeptMeter:
+    """Remembers what another meter measured, in a store: an interrupted profile goes on there.
+
+    facts are all that decides a measurement besides the cell (board, network, care, seed). The same
+    profile asks for the same cells, so that what was measured before is not measured again.
+    """
+
+    def __init__(
+        self, meter: Meter, store: CellStore, space: Space, facts: Mapping[str, object]
+    ) -> None:
+        self._meter, self._store, self._space, self._facts = meter, store, space, facts
+
+    def measure(self, at: int) -> Point | None:
+        """The cell as it was measured before, or now; a refusal is remembered too."""
+        key = {**self._facts, "cell": self._space.label(at)}
+        if self._store.missing([key]):
+            point = self._meter.measure(at)
+            self._store.put(key, None if point is None else asdict(point))
+            return point
+        known = self._store.values([key])[0]
+        return None if known is None else Point(**known)
 
 
 def profile(
