@@ -8,6 +8,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the extra `learn`")
 
 import federated_case as case  # noqa: E402
+
 from edgetwin.systems.federated.batch import Batch  # noqa: E402
 from edgetwin.systems.federated.grid import UNIT, Grid  # noqa: E402
 from edgetwin.systems.federated.noise.bits import noise  # noqa: E402

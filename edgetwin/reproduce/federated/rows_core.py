@@ -77,11 +77,11 @@ def spsa(quick: bool) -> dict[str, Any]:
     from edgetwin.systems.federated.split_zo import rounded
 
     model, batch = _small()
-    method = make_method(
-        "fedspzo", model, at=2, counts=(1, 1), coupling="joint", lr=(1e-2, 1e-2)
-    )
+    method = make_method("fedspzo", model, at=2, counts=(1, 1), coupling="joint", lr=(1e-2, 1e-2))
     other, _ = _small()
-    parts = [[p for block in other.blocks[a:b] for p in block.parameters()] for a, b in ((0, 2), (2, 4))]
+    parts = [
+        [p for block in other.blocks[a:b] for p in block.parameters()] for a, b in ((0, 2), (2, 4))
+    ]
     flat = [torch.cat([p.detach().reshape(-1) for p in part]) for part in parts]
     flat = [(w / UNIT).round() * UNIT for w in flat]
 
@@ -160,7 +160,8 @@ def unbiased(quick: bool) -> dict[str, Any]:
         means = [s / draws for s in sums]
         errors = [np.sqrt((m[1] - m[0] ** 2) / draws) for m in means]
         worst[coupling] = max(
-            float((np.abs(m[0] - g) / e).max()) for m, g, e in zip(means, truth, errors, strict=True)
+            float((np.abs(m[0] - g) / e).max())
+            for m, g, e in zip(means, truth, errors, strict=True)
         )
         squares[coupling] = (square / draws).tolist()
     second = {coupling: found[1] for coupling, found in squares.items()}
@@ -251,4 +252,3 @@ def upload(quick: bool) -> dict[str, Any]:
             "bytes_that_depend_on_the_model": Figure(value=sizes[256] - sizes[16], bar=0),
         }
     )
-
