@@ -1,5 +1,6 @@
 """SplitZO: what it estimates, what a packet does, and that everything can be taken back."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,7 @@ def test_one_perturbation_a_block_in_joint_coupling_is_spsa_bit_for_bit() -> Non
         for b, part in enumerate(parameters):
             signs, at = torch.from_numpy(noise(seed, b, 0, sum(p.numel() for p in part))), 0
             for p in part:
-                p += step * signs[at : at + p.numel()].view(p.shape)
+                p.data += step * signs[at : at + p.numel()].view(p.shape)
                 at += p.numel()
 
     def loss() -> float:
@@ -59,7 +60,7 @@ def test_one_perturbation_a_block_in_joint_coupling_is_spsa_bit_for_bit() -> Non
                 (units,) = rounded([-1e-2 * float(g) / UNIT], seed, b)
                 signs, at = torch.from_numpy(noise(seed, b, 0, sum(p.numel() for p in part))), 0
                 for p in part:
-                    p += units * UNIT * signs[at : at + p.numel()].view(p.shape)
+                    p.data += units * UNIT * signs[at : at + p.numel()].view(p.shape)
                     at += p.numel()
     mine = [p for group in optimizer.param_groups for p in group["params"]]
     theirs = [p for part in parameters for p in part]
@@ -180,9 +181,13 @@ def test_forward_calls_are_those_that_the_settings_announce() -> None:
         optimizer, batch = two_blocks(**how)
         calls = [0, 0]
         for b, block in enumerate(optimizer.blocks):
-            block.register_forward_hook(lambda *_, b=b: calls.__setitem__(b, calls[b] + 1))
+            block.register_forward_hook(partial(_count, calls, b))
         optimizer.estimate(batch, 0)
         assert tuple(calls) == optimizer.how.calls
+
+
+def _count(calls: list[int], block: int, *_: Any) -> None:
+    calls[block] += 1
 
 
 def test_a_packet_is_32_bytes_at_four_perturbations_and_survives_the_wire() -> None:

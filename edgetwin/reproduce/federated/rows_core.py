@@ -102,9 +102,9 @@ def spsa(quick: bool) -> dict[str, Any]:
         sides = [loss([w + s * EPS * v for w, v in zip(flat, z, strict=True)]) for s in (1, -1)]
         g = np.float32((sides[0] - sides[1]) / (2 * EPS))
         differ += int((packet.scalars != g).sum())
-        for b, (w, v) in enumerate(zip(flat, z, strict=True)):
+        for b, v in enumerate(z):
             (units,) = rounded([-1e-2 * float(g) / UNIT], seed, b)
-            w += units * UNIT * v
+            flat[b] = flat[b] + units * UNIT * v
     mine = np.frombuffer(method.snapshot()["weights"], "<i4")
     theirs = np.concatenate([(w.double() / UNIT).numpy() for w in flat])
     return row(

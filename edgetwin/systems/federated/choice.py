@@ -1,10 +1,10 @@
 """Where to split, how often to perturb, how fast to learn: chosen from a few first batches.
 
-A step of rate r along P perturbations of a block gains r |g|^2 and loses r^2 S t / (2 P), where g is
-the mean gradient, S the mean square of the block's scalars (in decoupled coupling the mean square
-of its batch gradients) and t the trace of its Hessian. With |g|^2 the same share of S in every
-block, the best rate of a block is proportional to P / t, and the gain at that rate to P S / t. A
-forward difference on a batch shows S, a second difference t; both add up over layers.
+A step of rate r along P perturbations of a block gains r |g|^2 and loses r^2 S t / (2 P), where g
+is the mean gradient, S the mean square of the block's scalars (in decoupled coupling the mean
+square of its batch gradients) and t the trace of its Hessian. With |g|^2 the same share of S in
+every block, the best rate of a block is proportional to P / t, and the gain at that rate to
+P S / t. A first difference on a batch shows S, a second one t; both add up over layers.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Policies of `edgetwin/Federated-v0`: from what a server has seen to the plan of its next round."""
+"""Policies of `edgetwin/Federated-v0`: from what a server has seen to its next round."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
