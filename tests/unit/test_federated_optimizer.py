@@ -12,6 +12,7 @@ import federated_case as case  # noqa: E402
 
 from edgetwin.systems.federated.batch import Batch  # noqa: E402
 from edgetwin.systems.federated.grid import UNIT, Grid  # noqa: E402
+from edgetwin.systems.federated.noise import bits, on_device  # noqa: E402
 from edgetwin.systems.federated.noise.bits import noise  # noqa: E402
 from edgetwin.systems.federated.packet import Packet  # noqa: E402
 from edgetwin.systems.federated.settings import COUPLINGS, Perturbing  # noqa: E402
@@ -252,3 +253,20 @@ def test_normalised_scalars_do_not_depend_on_the_scale_of_the_loss() -> None:
         moved.append(case.weights(optimizer) - before)  # type: ignore[arg-type]
     assert np.abs(moved[0]).max() > 0
     assert np.abs(moved[0] - moved[1]).max() <= 2
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("wide", [False, True])
+def test_weights_on_another_device_move_as_they_do_on_the_processor(
+    dtype: torch.dtype, wide: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def elsewhere(values: Any, seed: int, block: int, *rest: Any, **more: Any) -> None:
+        on_device.add_noise(torch.from_numpy(values), seed, block, *rest, **more)
+
+    here, batch = two_blocks(dtype=dtype, wide=wide, lr=1e-2)
+    packets = [here.step(batch, seed) for seed in range(3)]
+    monkeypatch.setattr(bits, "add_noise", elsewhere)
+    there, _ = two_blocks(dtype=dtype, wide=wide, lr=1e-2)
+    for packet in packets:
+        assert np.array_equal(there.step(batch, packet.seed).scalars, packet.scalars)
+    assert here.snapshot() == there.snapshot()

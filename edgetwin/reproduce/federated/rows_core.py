@@ -145,7 +145,7 @@ def unbiased(quick: bool) -> dict[str, Any]:
     draws, worst, squares = 10_000 if quick else 100_000, {}, {}
     for coupling in COUPLINGS:
         optimizer, batch, loss = _tiny(coupling)
-        weights = [block.weight for block in optimizer.blocks]
+        weights = [p for group in optimizer.param_groups for p in group["params"]]
         output = optimizer.blocks[1](optimizer.blocks[0](batch.inputs))
         truth = [g.reshape(-1).numpy() for g in torch.autograd.grad(loss(output, batch), weights)]
         sums = [np.zeros((2, g.size)) for g in truth]

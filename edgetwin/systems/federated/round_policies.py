@@ -61,11 +61,13 @@ class Random:
         """One of all plans."""
         rng, n = self._rng, len(episode.step_s)
         chosen = rng.permutation(n)[: max(1, n // 2)]
-        pick = lambda choices: choices[int(rng.integers(len(choices)))]  # noqa: E731
         return RoundPlan(
             clients=tuple(sorted(int(c) for c in chosen)),
-            p2=pick(P2), split=pick(SPLITS), steps=pick(STEPS), clock=pick(CLOCKS),
-        )  # fmt: skip
+            p2=P2[int(rng.integers(len(P2)))],
+            split=SPLITS[int(rng.integers(len(SPLITS)))],
+            steps=STEPS[int(rng.integers(len(STEPS)))],
+            clock=CLOCKS[int(rng.integers(len(CLOCKS)))],
+        )
 
 
 @final
