@@ -1,7 +1,7 @@
 """`edgetwin envs`: the Gymnasium environments."""
 
 from edgetwin.cli.output import Cell, Json, print_json, print_table
-from edgetwin.tasks import find_task, task_names
+from edgetwin.tasks import ROUND_TASKS, find_task, task_names
 
 
 def envs(as_json: Json = False) -> None:
@@ -14,7 +14,7 @@ def envs(as_json: Json = False) -> None:
             "scenario": task.scenario,
             "step_s": task.step_s,
         }
-        for task in map(find_task, task_names())
+        for task in (*map(find_task, task_names()), *ROUND_TASKS.values())
     ]
     if as_json:
         print_json({"envs": rows})

@@ -2,13 +2,13 @@
 
 import gymnasium as gym
 
-from edgetwin.tasks import ADDED, TASKS
+from edgetwin.tasks import ADDED, ROUND_TASKS, TASKS
 
 
 def register_envs() -> None:
     """Register every task's environment; doing it twice is fine."""
     added = (ADDED.find(name) for name in ADDED.added())  # no entry point is looked for at import
-    for task in (*TASKS.values(), *filter(None, added)):
+    for task in (*TASKS.values(), *ROUND_TASKS.values(), *filter(None, added)):
         if task.env_id not in gym.registry:
             gym.register(
                 id=task.env_id,
