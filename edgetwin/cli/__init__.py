@@ -10,6 +10,7 @@ from edgetwin.cli.boards import boards
 from edgetwin.cli.calibrate import calibrate
 from edgetwin.cli.envs import envs
 from edgetwin.cli.excite import excite
+from edgetwin.cli.federate import federate
 from edgetwin.cli.record import record
 from edgetwin.cli.replay import replay
 from edgetwin.cli.reproduce import reproduce
@@ -30,7 +31,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 VERBS = (
-    boards, envs, run, sweep, replay, record, excite, calibrate, validate, transfer, reproduce,
+    boards, envs, run, sweep, replay, record, excite, calibrate, validate, transfer, federate,
+    reproduce,
 )  # fmt: skip
 for verb in VERBS:
     app.command()(verb)

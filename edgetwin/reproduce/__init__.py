@@ -6,7 +6,9 @@ from pathlib import Path
 from edgetwin.studies import Study
 from hw_models.naming import unknown
 
-TITLES: dict[str, str] = {}
+TITLES: dict[str, str] = {
+    "federated": "Fine-tuning across clients with forward passes only (FedSPZO)",
+}
 
 
 def find_study(name: str, folder: Path) -> Study:

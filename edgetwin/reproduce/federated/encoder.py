@@ -47,7 +47,7 @@ def sst2_files() -> dict[str, Path]:
 
 
 @cache
-def _material(task: str) -> "Material":
+def material(task: str) -> "Material":
     from edgetwin.systems.federated.sources import load_material
 
     s = setup_of(task, "fedzo", {}, 0)
@@ -57,31 +57,35 @@ def _material(task: str) -> "Material":
 
 
 def learn(
-    task: str, method: str, settings: Mapping[str, Any], seed: int, budget_flops: float
+    task: str,
+    method: str,
+    settings: Mapping[str, Any],
+    seed: int,
+    budget_flops: float,
+    most_rounds: int | None = None,
 ) -> list[list[float]]:
-    """The curve of one federation until its clients have spent the budget."""
-    from edgetwin.systems.federated.runtime import Federation
+    """The curve of one federation until its clients have spent the budget, or rounds are over."""
     from edgetwin.systems.federated.setup import build
 
-    model, train, test = _material(task)
+    model, train, test = material(task)
     shop = build(setup_of(task, method, settings, seed), (copy.deepcopy(model), train, test))
     server = shop.server()
-    federation = Federation(server, [shop.batches(c) for c in range(len(shop.shares))])
+    federation = shop.federation(server)
     spent, curve = 0.0, [[0.0, *shop.score().values()]]
-    while spent < budget_flops:
+    while spent < budget_flops and server.version != most_rounds:
         version, asked = server.version, shop.participants(server.version)
         try:
             federation.round(asked)
         except OverflowError:  # the weights have left the grid: it diverged
             return [*curve, [budget_flops, float("inf"), 0.0]]
-        spent += sum(shop.method.flops(federation.clients[c].batches(version, 0)) for c in asked)
-        if spent >= budget_flops * len(curve) / LOOKS:
+        spent += sum(shop.step_flops(client, version) for client in asked)
+        if spent >= budget_flops * len(curve) / LOOKS or server.version == most_rounds:
             curve.append([spent, *shop.score().values()])
     return curve
 
 
 def flops_to(curve: Curve, loss: float) -> float:
-    """FLOPs at which a curve, made to fall only, first reaches a loss; infinite if it never does."""
+    """FLOPs at which a curve, made to fall only, first reaches a loss; infinite if never."""
     from scipy.optimize import isotonic_regression
 
     flops, losses, _ = np.array(curve).T
@@ -119,5 +123,3 @@ def interval(gains: Sequence[float], confidence: float = 0.9) -> dict[str, float
     half = float(stdtrit(n - 1, 0.5 + confidence / 2) * logs.std(ddof=1) / np.sqrt(n))
     found = {"value": mean, "low": mean - half, "high": mean + half}
     return {name: float(np.exp(value)) for name, value in found.items()}
-
-

@@ -1,7 +1,7 @@
 """The Flower ServerApp: rounds of orders and uploads over the grid; weights stay where they are."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, final
 
@@ -13,8 +13,11 @@ from edgetwin.systems.federated.flower.client import NODE, ORDER, RECORD, UPLOAD
 from edgetwin.systems.federated.server import Server
 from edgetwin.systems.federated.setup import Setup, build
 
-ROUND_LIMIT_S: Final = 120.0
+ROUND_LIMIT_S: Final = 600.0
 """A round ends then, with the answers that came."""
+
+PATIENCE_S: Final = 30.0
+"""So long a round waits for clients that are not there."""
 
 app = ServerApp()
 
@@ -37,6 +40,7 @@ def main(grid: Grid, context: Context) -> None:
             "answered": sorted(uploads),
             "packets": len(record.entries),
             "upload_bytes": uploads,
+            "order_bytes": crowd.order_bytes,
             "took_s": time.perf_counter() - start_s,
         }
         append_line(folder / "flower.jsonl", exact_json(line))
@@ -49,15 +53,16 @@ class Crowd:
 
     def __init__(self, grid: Grid, clients: int) -> None:
         self.grid, self.clients = grid, clients
+        self.order_bytes: dict[int, int] = {}
         self._node_of: dict[int, int] = {}
 
-    def ask(self, server: Server, wanted: Iterable[int]) -> dict[int, int]:
+    def ask(self, server: Server, wanted: Sequence[int]) -> dict[int, int]:
         """Open a round, send its orders, hand in what comes; bytes of every upload by client."""
         self._meet(server, wanted)
         orders = server.open([client for client in wanted if client in self._node_of])
-        messages = {
-            client: ConfigRecord({ORDER: order.to_bytes()}) for client, order in orders.items()
-        }
+        sent = {client: order.to_bytes() for client, order in orders.items()}
+        self.order_bytes = {client: len(data) for client, data in sent.items()}
+        messages = {client: ConfigRecord({ORDER: data}) for client, data in sent.items()}
         found = {}
         for client, answer in self._exchange(messages, MessageType.TRAIN, server.version):
             upload = answer.get(UPLOAD)
@@ -68,16 +73,20 @@ class Crowd:
                 server.known[client] = _whole(answer[VERSION])
         return found
 
-    def _meet(self, server: Server, wanted: Iterable[int]) -> None:
-        """Wait until the clients that are wanted are there, or for as long as a round may take."""
-        end_s = time.monotonic() + ROUND_LIMIT_S
+    def _meet(self, server: Server, wanted: Sequence[int]) -> None:
+        """Wait until the clients that are wanted are there; without any, for as long as it takes.
+
+        A node that was away is a new node, and is asked who it is.
+        """
+        end_s = time.monotonic() + PATIENCE_S
         while True:
             there = set(self.grid.get_node_ids())
             self._node_of = {c: node for c, node in self._node_of.items() if node in there}
             new = there - set(self._node_of.values())
             if new:
                 self._introduce(server, new)
-            if all(c in self._node_of for c in wanted) or time.monotonic() > end_s:
+            here = [client for client in wanted if client in self._node_of]
+            if len(here) == len(wanted) or (here and time.monotonic() > end_s):
                 return
             time.sleep(0.2)
 
