@@ -108,11 +108,19 @@ def _mean_course(
 
 
 def _split(split: Found) -> Bars:
-    bars = [Bar(name=name.replace("_", " "), value=one["loss"], low=one["loss"] - one["loss_std"],
-                high=one["loss"] + one["loss_std"]) for name, one in split["detail"].items()]  # fmt: skip
+    bars = [
+        Bar(
+            name=name.replace("_", " "),
+            value=one["loss"],
+            low=one["loss"] - one["loss_std"],
+            high=one["loss"] + one["loss_std"],
+        )
+        for name, one in split["detail"].items()
+    ]
     caption = f"Two blocks, split after so many layers; mean and deviation of {split['n']} seeds."
-    return Bars(title="Loss at one budget over split point and P2", unit="nat", bars=bars,
-                caption=caption)  # fmt: skip
+    return Bars(
+        title="Loss at one budget over split point and P2", unit="nat", bars=bars, caption=caption
+    )
 
 
 def _board_bars(boards: Found) -> Iterator[Bars]:
