@@ -56,8 +56,14 @@ def federate(
     Example: edgetwin federate --model mlp --task digits --rounds 20 --boards jetson-nano
     """
     from edgetwin.runs import RunFolder
-    from edgetwin.systems.federated.conduct import conduct
-    from edgetwin.systems.federated.setup import Setup
+
+    try:
+        from edgetwin.systems.federated.conduct import conduct
+        from edgetwin.systems.federated.setup import Setup
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"edgetwin federate needs {error.name}: pip install 'edgetwin[learn,lm]'."
+        ) from error
     from hw_models.board import load_board
 
     setup = Setup(

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ from hw_models.naming import unknown
 
 RUNTIMES: Final = ("here", "simulation", "deployment")
 COURSE, FLEET = "course.jsonl", "fleet.npz"
+_SCORES: Final = ("loss", "accuracy")
 
 
 def conduct(
@@ -46,10 +48,13 @@ def _conduct_here(setup: Setup, folder: Path, boards: Sequence[str], looks: int)
         _restore(fleet, folder / FLEET)
     federation = shop.federation(server, fleet)
     course = folder / COURSE
-    spent = _last(course, server.version)
+    spent = _last(course)
     if spent is None:
-        spent = {"round": 0, "flops": 0.0, "upload_bytes": 0, "download_bytes": 0, **shop.score()}
-        append_line(course, exact_json(spent))
+        spent = {"round": 0, "flops": 0.0, "upload_bytes": 0, "download_bytes": 0}
+        append_line(course, exact_json(spent | shop.score()))
+    for version in range(spent["round"], server.version):  # closed just before a kill
+        spent["flops"] += sum(shop.step_flops(c, version) for c in shop.participants(version))
+        spent["upload_bytes"] += setup.per_round * setup.steps * shop.method.form.packet_bytes
     with Progress(f"{setup.method}, rounds", setup.rounds) as progress:
         progress.advance(server.version)
         while server.version < setup.rounds:
@@ -69,6 +74,10 @@ def _conduct_here(setup: Setup, folder: Path, boards: Sequence[str], looks: int)
 
 
 def _conduct_on_flower(setup: Setup, folder: Path, runtime: str) -> dict[str, Any]:
+    if find_spec("flwr") is None:
+        raise ModuleNotFoundError(
+            f"runtime {runtime} needs Flower: pip install 'edgetwin[flower]'."
+        )
     from edgetwin.systems.federated.flower.deployment import Deployment
     from edgetwin.systems.federated.flower.simulation import Simulation
 
@@ -96,26 +105,22 @@ def _result(
     shop: Workshop, counts: Mapping[str, int], spent: Mapping[str, Any], folder: Path
 ) -> dict[str, Any]:
     steps = {name: int(n) for name, n in sorted(counts.items())}
-    keep = {name: value for name, value in spent.items() if name not in ("loss", "accuracy")}
     looks = list(json_lines(folder / COURSE)) if (folder / COURSE).exists() else []
     return {
         **{"method": shop.setup.method, "model": shop.setup.model, "task": shop.setup.task},
         **shop.score(),
         "majority": float(np.bincount(shop.test.labels).max() / len(shop.test.labels)),
-        **keep,
+        **spent,
         "bytes_per_step": shop.method.form.packet_bytes,
         "uploads": steps,
         "course": [line for line in looks if "loss" in line],
     }
 
 
-def _last(course: Path, version: int) -> dict[str, Any] | None:
-    """What had been spent when the server stood at a version."""
-    if not course.exists():
-        return None
-    lines = [line for line in json_lines(course) if line["round"] <= version]
-    found = {**lines[-1], "round": version} if lines else None
-    return {k: v for k, v in found.items() if k not in ("loss", "accuracy")} if found else None
+def _last(course: Path) -> dict[str, Any] | None:
+    """What had been spent after the last round that was noted."""
+    lines = list(json_lines(course)) if course.exists() else []
+    return {k: v for k, v in lines[-1].items() if k not in _SCORES} if lines else None
 
 
 def _keep(fleet: Fleet, path: Path) -> None:
