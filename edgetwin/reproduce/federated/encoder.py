@@ -33,7 +33,7 @@ def setup_of(task: str, method: str, settings: Mapping[str, Any], seed: int) -> 
     files = {name: str(path) for name, path in sst2_files().items()} if task == "sst2" else {}
     return Setup(
         method=method, settings=dict(settings), model="minilm", task=task, trained="last:3",
-        longest=24, most=1500, clients=4, per_round=2, batch=8, alpha=1.0, seed=seed, **files,
+        longest=24, most=800, clients=4, per_round=2, batch=8, alpha=1.0, seed=seed, **files,
     )  # fmt: skip
 
 

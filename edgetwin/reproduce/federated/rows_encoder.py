@@ -23,10 +23,22 @@ Key = dict[str, Any]
 
 BARS: Final = {"fedzo": 1.6, "fedkseed": 1.6, "decomfl": 1.2}
 GOAL: Final = 3.0
-_RATES: Final = (1e-4, 2e-4, 5e-5, 4e-4, 2.5e-5)
+_RATES: Final = (1e-4, 2e-4, 4e-4, 5e-5, 2.5e-5)
+_DIFFERENCES: Final = {"forward": (1, 4, 32), "central": (1, 2, 32)}
 _SPLIT: Final = tuple(  # two layers and the head, counts growing with depth
-    {"at": [1, 2], "counts": [1, 2, 32], "lr": [rate, 2 * rate, head]}
-    for rate, head in ((1e-4, 0.1), (2e-4, 0.3), (1e-4, 0.3), (2e-4, 0.1), (5e-5, 0.3))
+    {
+        "at": [1, 2],
+        "difference": difference,
+        "counts": list(_DIFFERENCES[difference]),
+        "lr": [rate, _DIFFERENCES[difference][1] * rate, head],
+    }
+    for difference, rate, head in (
+        ("forward", 4e-4, 0.2),
+        ("central", 4e-4, 0.2),
+        ("forward", 2e-4, 0.2),
+        ("central", 2e-4, 0.5),
+        ("forward", 8e-4, 0.2),
+    )
 )
 CANDIDATES: Final[Mapping[str, Sequence[Mapping[str, Any]]]] = {
     "fedspzo": _SPLIT,
@@ -68,7 +80,7 @@ class Encoder:
     def curves(self, keys: Iterable[Key]) -> list[Any]:
         """Curves of runs, in order."""
         with Progress("runs of the encoder") as progress:
-            return run_cells(self.store, list(keys), _work, progress=progress)
+            return run_cells(self.store, list(keys), _work, jobs=-1, progress=progress)
 
     def tuned(
         self,
@@ -80,11 +92,11 @@ class Encoder:
     ) -> Mapping[str, Any]:
         """The settings with the least loss at the end, on seeds that are not judged."""
         seeds = range(TUNING_SEED, TUNING_SEED + effort.tuning_seeds)
-        losses = []
-        for settings in tried[: effort.settings]:
-            keys = [_key(task, method, settings, seed, effort, **more) for seed in seeds]
-            losses.append(np.mean([curve[-1][1] for curve in self.curves(keys)]))
-        return tried[int(np.argmin(losses))]
+        some = tried[: effort.settings]
+        keys = [_key(task, method, one, seed, effort, **more) for one in some for seed in seeds]
+        ends = [curve[-1][1] for curve in self.curves(keys)]
+        losses = np.array(ends, float).reshape(len(some), len(seeds)).mean(axis=1)
+        return some[int(np.argmin(losses))]
 
     def judged(
         self, task: str, method: str, settings: Mapping[str, Any], effort: Effort, **more: Any
@@ -135,7 +147,7 @@ class Encoder:
         rates = self.tuned(task, "fedspzo", CANDIDATES["fedspzo"], effort)["lr"]
         found = {}
         for at, counts in CURVES:
-            rest = [rates[1], rates[2]][at[0] - 1]
+            rest = rates[0] * counts[1] if at == [1] else rates[2]
             settings = {"at": at, "counts": counts, "lr": [rates[0], rest]}
             ends = _ends(self.judged(task, "fedspzo", settings, effort))
             found[f"after_{at[0]}_p2_{counts[1]}"] = ends
@@ -179,7 +191,7 @@ def _work(key: Key) -> Any:
 
 def _rounds(effort: Effort) -> int:
     """Rounds of ours in a budget: two clients, batches of eight, two layers, three blocks."""
-    step_flops = (2 * 0.5 + 4 * 0.5) * 8 * 14 * 2 * 2 * 1.77e6
+    step_flops = (2 + 6) / 2 * 8 * 14 * 2 * 2 * 1.77e6
     return max(20, round(effort.budget_flops / (2 * step_flops)))
 
 
