@@ -76,6 +76,23 @@ TASKS = {
     )
 }
 
+ROUND_TASKS = {
+    "federated": Task(
+        name="federated",
+        title="Choose clients, perturbations, split, local steps and clocks of federated rounds",
+        env_id="edgetwin/Federated-v0",
+        entry_point="edgetwin.systems.federated.env:FederatedEnv",
+        vector_entry_point="edgetwin.systems.federated.env:FederatedVectorEnv",
+        board="mixed fleet",
+        scenario="clusters",
+        step_s=0.6,
+        duration_s=120.0,
+        policies=(),
+        kpis={"loss": "", "loss_decrease": "", "energy_j": "J", "duration_s": "s", "rounds": ""},
+    )
+}
+"""Tasks that decide once a round over many boards; `edgetwin federate` runs them, not `run`."""
+
 
 def find_task(name: str) -> Task:
     """The task of that name; KeyError with the nearest name otherwise."""

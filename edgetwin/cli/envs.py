@@ -1,7 +1,7 @@
 """`edgetwin envs`: the Gymnasium environments."""
 
 from edgetwin.cli.output import Cell, Json, print_json, print_table
-from edgetwin.tasks import TASKS
+from edgetwin.tasks import ROUND_TASKS, TASKS
 
 
 def envs(as_json: Json = False) -> None:
@@ -14,7 +14,7 @@ def envs(as_json: Json = False) -> None:
             "scenario": task.scenario,
             "step_s": task.step_s,
         }
-        for task in TASKS.values()
+        for task in (*TASKS.values(), *ROUND_TASKS.values())
     ]
     if as_json:
         print_json({"envs": rows})

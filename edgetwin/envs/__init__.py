@@ -2,12 +2,12 @@
 
 import gymnasium as gym
 
-from edgetwin.tasks import TASKS
+from edgetwin.tasks import ROUND_TASKS, TASKS
 
 
 def register_envs() -> None:
     """Register every task's environment; doing it twice is fine."""
-    for task in TASKS.values():
+    for task in (*TASKS.values(), *ROUND_TASKS.values()):
         if task.env_id not in gym.registry:
             gym.register(
                 id=task.env_id,

@@ -116,7 +116,8 @@ def test_the_schema_of_a_board_file_names_every_section() -> None:
 
 def test_every_listed_environment_is_registered() -> None:
     envs = edgetwin("envs --json").result["envs"]
-    assert {env["id"] for env in envs} == {"edgetwin/Thermal-v0", "edgetwin/Training-v0"}
+    ids = {"edgetwin/Thermal-v0", "edgetwin/Training-v0", "edgetwin/Federated-v0"}
+    assert {env["id"] for env in envs} == ids
     for env in envs:
         assert gym.spec(env["id"]).max_episode_steps
         assert {"title", "board", "scenario", "step_s"} <= env.keys()

@@ -61,7 +61,6 @@ class Federation:
         self.server, self.fleet, self.prices = server, fleet, prices
         shared = replicas or [server.replica] * len(batches)
         self.clients = [Client(r, b) for r, b in zip(shared, batches, strict=True)]
-        self._owns = replicas is not None
 
     def round(
         self,
@@ -78,7 +77,7 @@ class Federation:
         switched off are not in the record; their energy was spent all the same.
         """
         orders = self.server.open(clients, steps)
-        priced = self._priced(orders, freq_hz or {}, deadline_s)
+        priced = self.priced(orders, freq_hz or {}, deadline_s)
         arrived = [
             client
             for i, client in enumerate(orders)
@@ -104,12 +103,13 @@ class Federation:
             total += len(data)
         return total
 
-    def _priced(
+    def priced(
         self,
         orders: Mapping[int, Order],
         freq_hz: Mapping[int, Mapping[str, float]],
         deadline_s: float,
     ) -> Round | None:
+        """What the boards make of these orders, or None without a fleet; its clock goes on."""
         if self.fleet is None or self.prices is None:
             return None
         packet_bytes = self.server.judge.form.packet_bytes

@@ -4,7 +4,7 @@ import base64
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Final, final
+from typing import Any, Final, final
 
 import numpy as np
 
@@ -95,6 +95,33 @@ class Server:
         """The packets that a client replays before it can start on an order of this round."""
         start = order.version - len(order.records)
         return self._sums[order.version][1] - self._sums[start][1]
+
+    def change_method(self, method: Method) -> None:
+        """Go on with another division of the same weights; between rounds of one process only.
+
+        ValueError with a folder or an open round: clients elsewhere would not know of it.
+        """
+        if self._folder is not None or self._asked:
+            raise ValueError("a method is changed between rounds, and of a server without folder.")
+        self.replica.method = method
+        counts = self.judge.counts
+        self.judge = Judge(method.form, self.judge.rules)
+        self.judge.counts.update(counts)
+
+    def mark(self) -> tuple[Any, ...]:
+        """Where the server stands, but for the weights, which are the method's to keep."""
+        sizes, counts = list(self.judge.sizes), dict(self.judge.counts)
+        return self.version, list(self.known), set(self._earlier), sizes, counts
+
+    def return_to(self, mark: tuple[Any, ...]) -> None:
+        """Go back to a mark of this server; rounds closed since then never were."""
+        version, known, self._earlier, sizes, counts = mark
+        self.replica.version, self.known = version, known
+        del self.records[version:], self._sums[version + 1 :]
+        self.judge.sizes.clear()
+        self.judge.sizes.extend(sizes)
+        self.judge.counts.clear()
+        self.judge.counts.update(counts)
 
     def receive(self, client: int, data: bytes) -> str:
         """Take an upload; "accepted", or why not, which is counted. Never raises for its content.

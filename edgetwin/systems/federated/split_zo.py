@@ -79,15 +79,13 @@ class SplitZO(torch.optim.Optimizer):
         self.dtype, self.momentum, self.normalise, self.decay = dtype, momentum, normalise, decay
         groups = trainable(blocks)
         super().__init__([{"params": g, "lr": r} for g, r in zip(groups, rates, strict=True)], {})
-        for block in blocks:
-            block.eval()
-            if dtype == torch.bfloat16:
-                block.to(dtype)
         self.form = PacketForm(groups=self.how.groups, limit=LOSS_LIMIT / eps)
         self.grids = [
             Grid(g, b, dtype=dtype, wide=wide, has_velocity=momentum > 0)
             for b, g in enumerate(groups)
         ]
+        for block in blocks:
+            block.eval().to(dtype)  # after the grids have taken the weights in full
         self._scale = 1.0
         self._squares: list[float] | None = None
 
