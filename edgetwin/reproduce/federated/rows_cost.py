@@ -80,7 +80,7 @@ def memory(quick: bool) -> dict[str, Any]:
     )  # fmt: skip
 
 
-def upload(quick: bool) -> dict[str, Any]:
+def wire(quick: bool) -> dict[str, Any]:
     """Bytes of one local step at P2 = 4: the packet, its message, and all that the nodes sent."""
     from edgetwin.systems.federated.flower.traffic import measure_deployment
 
@@ -95,5 +95,5 @@ def upload(quick: bool) -> dict[str, Any]:
 ROWS: Final[Rows] = {
     "flops": ("analytic FLOPs of a step against torch's counter, relative error", flops),
     "memory": ("peak memory of a step over that of inference", memory),
-    "upload": ("bytes that a local step uploads at P2 = 4", upload),
+    "wire": ("bytes of a local step with Flower, by layer", wire),
 }

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from edgetwin.reproduce.federated.page import write_page_of
 from edgetwin.reproduce.federated.rows_boards import ROWS as BOARD_ROWS
+from edgetwin.reproduce.federated.rows_core import core_rows
 from edgetwin.reproduce.federated.rows_cost import ROWS as COST_ROWS
 from edgetwin.reproduce.federated.rows_encoder import encoder_rows
 from edgetwin.studies import Study
@@ -14,7 +15,7 @@ def make_study(folder: Path) -> Study:
     judged, beside = encoder_rows(folder)
     return Study(
         name="federated",
-        rows={**COST_ROWS, **judged},
+        rows={**core_rows(folder / "core"), **COST_ROWS, **judged},
         more={**beside, **BOARD_ROWS},
         draw=write_page_of,
     )

@@ -111,11 +111,9 @@ def stop_all(programs: Sequence[Program], patience_s: float = 10.0) -> None:
 
 def environment_of(home: Path) -> dict[str, str]:
     """What every program of a run is told: where home is, and to be silent."""
-    import edgetwin
-
     found = {**os.environ, **_QUIET, "FLWR_HOME": str(home)}
     found["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", "")))
-    package = str(Path(edgetwin.__file__).parents[1])
+    package = str(Path(__file__).parents[4])
     found["PYTHONPATH"] = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
     found.setdefault("OMP_NUM_THREADS", "1")
     return found
