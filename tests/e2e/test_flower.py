@@ -93,6 +93,7 @@ def test_a_node_that_was_killed_comes_back_and_catches_up(tmp_path: Path) -> Non
 
 @pytest.mark.slow
 def test_flowers_simulation_gives_the_weights_of_this_process(tmp_path: Path) -> None:
+    pytest.importorskip("ray")
     run = tmp_path / "run"
     setup = digits(run, rounds=3, clients=4)
     with Simulation(tmp_path / "flower", 4) as simulation:

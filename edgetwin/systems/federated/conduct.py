@@ -74,10 +74,12 @@ def _conduct_here(setup: Setup, folder: Path, boards: Sequence[str], looks: int)
 
 
 def _conduct_on_flower(setup: Setup, folder: Path, runtime: str) -> dict[str, Any]:
-    if find_spec("flwr") is None:
-        raise ModuleNotFoundError(
-            f"runtime {runtime} needs Flower: pip install 'edgetwin[flower]'."
-        )
+    needed = {"flwr": "flower"} | ({"ray": "ray"} if runtime == "simulation" else {})
+    for package, extra in needed.items():
+        if find_spec(package) is None:
+            raise ModuleNotFoundError(
+                f"runtime {runtime} needs {package}: pip install 'edgetwin[{extra}]'."
+            )
     from edgetwin.systems.federated.flower.deployment import Deployment
     from edgetwin.systems.federated.flower.simulation import Simulation
 
