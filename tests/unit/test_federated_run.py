@@ -145,3 +145,19 @@ def test_the_server_shows_a_certificate_that_its_authority_signed(tmp_path: Path
         server.verify_directly_issued_by(
             x509.load_pem_x509_certificate(other.authority.read_bytes())
         )
+
+
+def test_an_answer_of_another_form_is_none() -> None:
+    pytest.importorskip("flwr")
+    from flwr.app import ConfigRecord, RecordDict
+
+    from edgetwin.systems.federated.flower.client import RECORD, Answer, read_answer
+
+    whole = {"node": 1, "version": 3, "upload": b"abc"}
+    assert read_answer(RecordDict({RECORD: ConfigRecord(whole)})) == Answer(
+        client=1, version=3, upload=b"abc"
+    )
+    for wrong in ({"upload": "text"}, {"node": -1}, {"version": 1.5}, {"node": "0"}):
+        assert read_answer(RecordDict({RECORD: ConfigRecord({**whole, **wrong})})) is None
+    assert read_answer(RecordDict()) is None
+    assert read_answer(RecordDict({RECORD: ConfigRecord({"node": 1})})) is None

@@ -1,7 +1,7 @@
 """The Flower ServerApp: rounds of orders and uploads over the grid; weights stay where they are."""
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, final
 
@@ -9,7 +9,7 @@ from flwr.app import ConfigRecord, Context, Message, MessageType, RecordDict
 from flwr.serverapp import Grid, ServerApp
 
 from edgetwin.storage import append_line, exact_json
-from edgetwin.systems.federated.flower.client import NODE, ORDER, RECORD, UPLOAD, VERSION
+from edgetwin.systems.federated.flower.client import ORDER, RECORD, Answer, read_answer
 from edgetwin.systems.federated.server import Server
 from edgetwin.systems.federated.setup import Setup, build
 
@@ -64,13 +64,12 @@ class Crowd:
         self.order_bytes = {client: len(data) for client, data in sent.items()}
         messages = {client: ConfigRecord({ORDER: data}) for client, data in sent.items()}
         found = {}
-        for client, answer in self._exchange(messages, MessageType.TRAIN, server.version):
-            upload = answer.get(UPLOAD)
-            if isinstance(upload, bytes):
-                server.receive(client, upload)
-                found[client] = len(upload)
+        for client, answer in self._exchange(messages, server.version):
+            if answer.upload is not None:
+                server.receive(client, answer.upload)
+                found[client] = len(answer.upload)
             else:  # it has lost its replica, or fallen behind: the next order brings all it lacks
-                server.known[client] = _whole(answer[VERSION])
+                server.known[client] = min(answer.version, server.version)
         return found
 
     def _meet(self, server: Server, wanted: Sequence[int]) -> None:
@@ -96,43 +95,39 @@ class Crowd:
             for node in sorted(nodes)
         ]
         for reply in self.grid.send_and_receive(messages, timeout=ROUND_LIMIT_S):
-            if reply.has_error():
-                _tell(reply)
-            else:
-                answer = reply.content.config_records[RECORD]
-                client = _whole(answer[NODE])
-                if 0 <= client < self.clients:
-                    self._node_of[client] = reply.metadata.src_node_id
-                    server.known[client] = min(_whole(answer[VERSION]), server.version)
+            answer = _read(reply)
+            if answer is not None and answer.client < self.clients:
+                self._node_of[answer.client] = reply.metadata.src_node_id
+                server.known[answer.client] = min(answer.version, server.version)
 
     def _exchange(
-        self, contents: Mapping[int, ConfigRecord], kind: str, number: int
-    ) -> Iterable[tuple[int, ConfigRecord]]:
+        self, contents: Mapping[int, ConfigRecord], number: int
+    ) -> Iterator[tuple[int, Answer]]:
+        """Every answer with the client that was asked; who answers nothing is not there."""
         client_at = {self._node_of[client]: client for client in contents}
         messages = [
             Message(
                 RecordDict({RECORD: content}),
                 dst_node_id=self._node_of[client],
-                message_type=kind,
+                message_type=MessageType.TRAIN,
                 group_id=str(number),
             )
             for client, content in contents.items()
         ]
         for reply in self.grid.send_and_receive(messages, timeout=ROUND_LIMIT_S):
-            client = client_at.get(reply.metadata.src_node_id)
-            if client is not None and not reply.has_error():
-                yield client, reply.content.config_records[RECORD]
+            client, answer = client_at.get(reply.metadata.src_node_id), _read(reply)
+            if client is not None and answer is not None:
+                yield client, answer
             elif client is not None:
-                self._node_of.pop(client)
-                _tell(reply)
+                self._node_of.pop(client, None)
 
 
-def _tell(reply: Message) -> None:
-    """Into the run's log: why a node gave no answer."""
-    print(f"node {reply.metadata.src_node_id}: {reply.error.reason}", flush=True)
-
-
-def _whole(value: object) -> int:
-    if not isinstance(value, int):
-        raise ValueError(f"a node says {value!r}; a whole number was expected.")
-    return value
+def _read(reply: Message) -> Answer | None:
+    """A node's answer; where it is none the run's log says why."""
+    if reply.has_error():
+        print(f"node {reply.metadata.src_node_id}: {reply.error.reason}", flush=True)
+        return None
+    answer = read_answer(reply.content)
+    if answer is None:
+        print(f"node {reply.metadata.src_node_id}: an answer of another form", flush=True)
+    return answer
