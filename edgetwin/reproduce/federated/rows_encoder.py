@@ -12,12 +12,13 @@ from edgetwin.progress import Progress
 from edgetwin.reproduce.federated.encoder import (
     TASKS,
     TUNING_SEED,
-    gain,
-    interval,
+    equal_loss_flops,
     learn,
+    material,
     sst2_files,
 )
-from edgetwin.studies import Figure, Rows, row
+from edgetwin.reproduce.federated.ratios import ratio_interval
+from edgetwin.studies import Figure, Rows, absent, row
 
 Key = dict[str, Any]
 
@@ -66,7 +67,7 @@ class Effort:
 def effort_of(quick: bool) -> Effort:
     """Quick: a fraction of the whole, stated in every row."""
     if quick:
-        return Effort(settings=3, tuning_seeds=1, seeds=3, budget_flops=0.25e12)
+        return Effort(settings=3, tuning_seeds=1, seeds=3, budget_flops=0.3e12)
     return Effort(settings=5, tuning_seeds=2, seeds=6, budget_flops=1e12)
 
 
@@ -113,7 +114,8 @@ class Encoder:
             curves = {m: self.judged(task, m, chosen[m], effort) for m in CANDIDATES}
             for other, bar in BARS.items():
                 pairs = zip(curves["fedspzo"], curves[other], strict=True)
-                found = interval([gain(ours, theirs) for ours, theirs in pairs])
+                flops = np.array([equal_loss_flops(ours, theirs) for ours, theirs in pairs])
+                found = ratio_interval(flops[:, 1], flops[:, 0])
                 figures[f"{task}_over_{other}"] = Figure(
                     value=found["value"], bar=bar, at_least=True, goal=GOAL
                 )
@@ -152,9 +154,8 @@ class Encoder:
             ends = _ends(self.judged(task, "fedspzo", settings, effort))
             found[f"after_{at[0]}_p2_{counts[1]}"] = ends
         best = min(found, key=lambda name: found[name]["loss"])
-        return {"value": found[best]["loss"], "bar": None, "ok": None, "best": best,
-                "reason": f"least loss of two blocks: {best}", "n": effort.seeds,
-                "detail": found}  # fmt: skip
+        reason = f"least loss of two blocks {found[best]['loss']:.4g} nat: {best}"
+        return absent(reason) | {"n": effort.seeds, "detail": found}
 
 
 def tasks_here() -> list[str]:
@@ -204,7 +205,5 @@ def _ends(curves: Sequence[Any]) -> dict[str, float]:
 
 
 def _majority(task: str) -> float:
-    from edgetwin.reproduce.federated.encoder import material
-
     labels = material(task)[2].labels
     return float(np.bincount(labels).max() / len(labels))
