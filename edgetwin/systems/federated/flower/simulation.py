@@ -36,14 +36,13 @@ class Simulation:
         self.nodes, self.cpus = nodes, cpus
         self._environment = environment_of(self.folder / "home")
         (self.port,) = free_ports(1)
-        self._link: Program | None = None
+        self._programs: list[Program] = []
 
     def __enter__(self) -> Self:
         words = ["flower-superlink", "--insecure", "--simulation", "--isolation", "subprocess"]
         words += ["--disable-runtime-dependency-installation"]
         words += ["--host", HOST, "--port", str(self.port)]
-        self._link = self._run(words, "superlink")
-        self._link.await_port(self.port)
+        self._run(words, "superlink").await_port(self.port)
         return self
 
     def submit(self, run: Path) -> Program:
@@ -64,7 +63,10 @@ class Simulation:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        stop_all([self._link] if self._link else [])
+        stop_all(self._programs[::-1])
 
     def _run(self, words: list[str], name: str) -> Program:
-        return Program(words, self.folder / "logs" / f"{name}.log", self._environment)
+        self._programs.append(
+            Program(words, self.folder / "logs" / f"{name}.log", self._environment)
+        )
+        return self._programs[-1]
