@@ -76,8 +76,16 @@ class Deployment:
         self._others.append(self._run(words, "flwr-run"))
         return self._others[-1]
 
+    def stop(self) -> None:
+        """All of it ends."""
+        stop_all([*self._nodes.values(), *reversed(self._others)])
+
     def __enter__(self) -> Self:
-        return self.start()
+        try:
+            return self.start()
+        except BaseException:
+            self.stop()
+            raise
 
     def __exit__(
         self,
@@ -85,7 +93,7 @@ class Deployment:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        stop_all([*self._nodes.values(), *reversed(self._others)])
+        self.stop()
 
     def _run(self, words: list[str], name: str) -> Program:
         return Program(words, self.folder / "logs" / f"{name}.log", self._environment)

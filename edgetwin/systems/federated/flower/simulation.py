@@ -42,7 +42,12 @@ class Simulation:
         words = ["flower-superlink", "--insecure", "--simulation", "--isolation", "subprocess"]
         words += ["--disable-runtime-dependency-installation"]
         words += ["--host", HOST, "--port", str(self.port)]
-        self._run(words, "superlink").await_port(self.port)
+        link = self._run(words, "superlink")
+        try:
+            link.await_port(self.port)
+        except BaseException:
+            self.stop()
+            raise
         return self
 
     def submit(self, run: Path) -> Program:
@@ -57,13 +62,17 @@ class Simulation:
         words = ["flwr", "run", str(app), "run", "--stream", "--run-config", f'folder="{run}"']
         return self._run([*words, "--federation-config", federation], "flwr-run")
 
+    def stop(self) -> None:
+        """All of it ends."""
+        stop_all(self._programs[::-1])
+
     def __exit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        stop_all(self._programs[::-1])
+        self.stop()
 
     def _run(self, words: list[str], name: str) -> Program:
         self._programs.append(
