@@ -13,6 +13,7 @@ from edgetwin.cli.doctor import doctor
 from edgetwin.cli.envs import envs
 from edgetwin.cli.excite import excite
 from edgetwin.cli.export import export
+from edgetwin.cli.federate import federate
 from edgetwin.cli.gap import gap
 from edgetwin.cli.gate import gate
 from edgetwin.cli.new import new
@@ -54,7 +55,7 @@ app = typer.Typer(
 )
 VERBS = (
     boards, envs, run, sweep, replay, record, excite, calibrate, validate, transfer, reproduce,
-    plan, train, demos, train_manager, gate, view, export, new, serve, doctor, gap,
+    plan, train, federate, demos, train_manager, gate, view, export, new, serve, doctor, gap,
 )  # fmt: skip
 for verb in VERBS:
     app.command()(verb)

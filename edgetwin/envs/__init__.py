@@ -16,7 +16,7 @@ def register_envs() -> None:
                 vector_entry_point=task.vector_entry_point,
                 max_episode_steps=round(task.duration_s / task.step_s),
             )
-        if hardware_id(task.env_id) not in gym.registry:
+        if task.name in TASKS and hardware_id(task.env_id) not in gym.registry:
             gym.register(
                 id=hardware_id(task.env_id),
                 entry_point=task.entry_point,

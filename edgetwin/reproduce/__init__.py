@@ -10,6 +10,7 @@ TITLES: dict[str, str] = {
     "hardware": "The hardware path against virtual boards, over real FUSE and real ssh",
     "planner": "batch size and clock under a power cap (arXiv 2502.18323)",
     "thermal": "imitation-learned migration and DVFS on the HiKey 970 (arXiv 2206.05459)",
+    "federated": "Fine-tuning across clients with forward passes only (FedSPZO)",
 }
 
 

@@ -13,16 +13,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from edgetwin.systems.federated.setup import Setup
     from edgetwin.systems.federated.sources import Material
 
+Array = NDArray[np.float64]
 Curve = Sequence[Sequence[float]]
 """Points (FLOPs, held-out loss, accuracy)."""
 
 TASKS: Final = ("docstrings", "sst2")
-LOOKS: Final = 8
+LOOKS: Final = 6
+TESTED: Final = 240
 TUNING_SEED: Final = 1000
 
 
@@ -33,7 +36,7 @@ def setup_of(task: str, method: str, settings: Mapping[str, Any], seed: int) -> 
     files = {name: str(path) for name, path in sst2_files().items()} if task == "sst2" else {}
     return Setup(
         method=method, settings=dict(settings), model="minilm", task=task, trained="last:3",
-        longest=24, most=1500, clients=4, per_round=2, batch=8, alpha=1.0, seed=seed, **files,
+        longest=24, most=800, clients=4, per_round=2, batch=8, alpha=1.0, seed=seed, **files,
     )  # fmt: skip
 
 
@@ -47,77 +50,69 @@ def sst2_files() -> dict[str, Path]:
 
 
 @cache
-def _material(task: str) -> "Material":
+def material(task: str) -> "Material":
+    from edgetwin.systems.federated.data.examples import KeptExamples
     from edgetwin.systems.federated.sources import load_material
 
     s = setup_of(task, "fedzo", {}, 0)
-    return load_material(
+    model, train, test = load_material(
         s.model, s.task, s.train, s.test, trained=s.trained, longest=s.longest, most=s.most
     )
+    assert isinstance(test, KeptExamples)
+    return model, train, KeptExamples(test.hidden[:TESTED], test.labels[:TESTED], None)
 
 
 def learn(
-    task: str, method: str, settings: Mapping[str, Any], seed: int, budget_flops: float
+    task: str,
+    method: str,
+    settings: Mapping[str, Any],
+    seed: int,
+    budget_flops: float,
+    most_rounds: int | None = None,
 ) -> list[list[float]]:
-    """The curve of one federation until its clients have spent the budget."""
-    from edgetwin.systems.federated.runtime import Federation
+    """The curve of one federation until its clients have spent the budget, or rounds are over."""
     from edgetwin.systems.federated.setup import build
 
-    model, train, test = _material(task)
+    model, train, test = material(task)
     shop = build(setup_of(task, method, settings, seed), (copy.deepcopy(model), train, test))
     server = shop.server()
-    federation = Federation(server, [shop.batches(c) for c in range(len(shop.shares))])
+    federation = shop.federation(server)
     spent, curve = 0.0, [[0.0, *shop.score().values()]]
-    while spent < budget_flops:
+    while spent < budget_flops and server.version != most_rounds:
         version, asked = server.version, shop.participants(server.version)
         try:
             federation.round(asked)
         except OverflowError:  # the weights have left the grid: it diverged
             return [*curve, [budget_flops, float("inf"), 0.0]]
-        spent += sum(shop.method.flops(federation.clients[c].batches(version, 0)) for c in asked)
-        if spent >= budget_flops * len(curve) / LOOKS:
+        spent += sum(shop.step_flops(client, version) for client in asked)
+        if spent >= budget_flops * len(curve) / LOOKS or server.version == most_rounds:
             curve.append([spent, *shop.score().values()])
     return curve
 
 
-def flops_to(curve: Curve, loss: float) -> float:
-    """FLOPs at which a curve, made to fall only, first reaches a loss; infinite if it never does."""
-    from scipy.optimize import isotonic_regression
+def equal_loss_flops(ours: Curve, other: Curve) -> tuple[float, float]:
+    """FLOPs that each needs to the loss that both reach: the worse of the two ends.
 
-    flops, losses, _ = np.array(curve).T
-    smooth = isotonic_regression(np.minimum(losses, 1e3), increasing=False).x
-    below = np.flatnonzero(smooth <= loss)
-    if not len(below):
-        return float("inf")
-    k = int(below[0])
-    if k == 0:
-        return float(flops[0])
-    share = (smooth[k - 1] - loss) / (smooth[k - 1] - smooth[k])
-    return float(flops[k - 1] + share * (flops[k] - flops[k - 1]))
-
-
-def gain(ours: Curve, other: Curve) -> float:
-    """How many times the FLOPs the other needs to reach the loss that both reach.
-
-    That loss is the worse of the two ends, so that one of the two spends its whole budget.
+    Curves are first made to fall only (isotonic regression), so one of the two spends about its
+    whole budget.
     """
+    falling = [_falling(curve) for curve in (ours, other)]
+    loss = max(float(losses[-1]) for _, losses in falling)
+    first, second = (_flops_to(flops, losses, loss) for flops, losses in falling)
+    return first, second
+
+
+def _falling(curve: Curve) -> tuple[Array, Array]:
     from scipy.optimize import isotonic_regression
 
-    ends = [
-        isotonic_regression(np.minimum(np.array(c).T[1], 1e3), increasing=False).x[-1]
-        for c in (ours, other)
-    ]
-    return flops_to(other, max(ends)) / flops_to(ours, max(ends))
+    flops, losses, _ = np.array(curve, float).T
+    return flops, isotonic_regression(np.minimum(losses, 1e3), increasing=False).x
 
 
-def interval(gains: Sequence[float], confidence: float = 0.9) -> dict[str, float]:
-    """Geometric mean of ratios and its Student-t interval."""
-    from scipy.special import stdtrit
-
-    logs = np.log(gains)
-    n, mean = len(logs), float(logs.mean())
-    half = float(stdtrit(n - 1, 0.5 + confidence / 2) * logs.std(ddof=1) / np.sqrt(n))
-    found = {"value": mean, "low": mean - half, "high": mean + half}
-    return {name: float(np.exp(value)) for name, value in found.items()}
-
-
+def _flops_to(flops: Array, losses: Array, loss: float) -> float:
+    """Where a falling curve first reaches a loss, straight between its points."""
+    k = int(np.flatnonzero(losses <= loss)[0])
+    if k == 0:
+        return float(flops[1])  # no better than untrained: one look
+    share = (losses[k - 1] - loss) / (losses[k - 1] - losses[k])
+    return float(flops[k - 1] + share * (flops[k] - flops[k - 1]))

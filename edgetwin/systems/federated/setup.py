@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from edgetwin.fleet import Fleet
 from edgetwin.storage import read_json, strict_json, write_atomically
 from edgetwin.systems.federated.batch import Batch, cross_entropy
 from edgetwin.systems.federated.client import Batches, Client, Replica
@@ -20,6 +21,8 @@ from edgetwin.systems.federated.data.examples import Examples, Rows, draw_rows
 from edgetwin.systems.federated.data.shares import dirichlet_shares, iid_shares
 from edgetwin.systems.federated.method import Method
 from edgetwin.systems.federated.methods import make_method
+from edgetwin.systems.federated.pricing import Prices
+from edgetwin.systems.federated.runtime import Federation
 from edgetwin.systems.federated.server import Server
 from edgetwin.systems.federated.sources import Material, Model, load_material
 
@@ -108,6 +111,14 @@ class Workshop:
         """One client, with its own examples."""
         return Client(replica, self.batches(number))
 
+    def federation(self, server: Server, fleet: Fleet | None = None) -> Federation:
+        """All clients in this process; a fleet gives each a board and a link."""
+        everyone = [self.batches(number) for number in range(self.setup.clients)]
+        if fleet is None:
+            return Federation(server, everyone)
+        prices = Prices(self.method, self.model, everyone[0](0, 0), self.setup.model)
+        return Federation(server, everyone, fleet=fleet, prices=prices)
+
     def batches(self, number: int) -> Batches:
         """The batches of a client by round and local step."""
         share, setup = self.shares[number], self.setup
@@ -117,6 +128,12 @@ class Workshop:
             return self.train.batch(draw_rows(self.train.lengths, share, setup.batch, rng))
 
         return drawn
+
+    def step_flops(self, number: int, version: int) -> float:
+        """FLOPs of the local steps of a client in a round."""
+        batches = self.batches(number)
+        steps = range(self.setup.steps)
+        return sum(self.method.flops(batches(version, step)) for step in steps)
 
     def participants(self, version: int) -> list[int]:
         """Who is asked in a round: everybody equally often, over time."""
@@ -153,7 +170,11 @@ def build(setup: Setup, material: Material | None = None) -> Workshop:
     else:
         fewest = min(setup.batch, len(train.labels) // setup.clients)
         shares = dirichlet_shares(train.labels, setup.clients, setup.alpha, rng, fewest)
-    method = make_method(setup.method, model, **setup.settings)
+    try:
+        method = make_method(setup.method, model, **setup.settings)
+    except TypeError as error:
+        given = ", ".join(setup.settings) or "none"
+        raise ValueError(f"settings of {setup.method} ({given} given): {error}.") from None
     return Workshop(setup=setup, model=model, method=method, train=train, test=test, shares=shares)
 
 

@@ -1,8 +1,9 @@
 """The Flower ClientApp: one message, one process, a replica that waits on the node's own disk."""
 
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Final, final
 
 from flwr.app import ConfigRecord, Context, Message, RecordDict
 from flwr.clientapp import ClientApp
@@ -36,12 +37,31 @@ def work(message: Message, context: Context) -> Message:
         _load_if_whole(replica, path)
     answer = ConfigRecord({NODE: _node(context), VERSION: replica.version})
     if _follows(replica.version, order):
-        client = shop.client(_node(context), replica)
-        before = replica.version
-        answer[UPLOAD] = client.work(order)
-        if replica.version != before or not path.exists():
-            replica.save(path)
+        answer[UPLOAD] = shop.client(_node(context), replica).work(order)
+        answer[VERSION] = replica.version
+        replica.save(path)
     return Message(RecordDict({RECORD: answer}), reply_to=message)
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a node says: which client it is, at which version, and its upload if it made one."""
+
+    client: int
+    version: int
+    upload: bytes | None
+
+
+def read_answer(content: RecordDict) -> Answer | None:
+    """A node's answer as it should be, or None: whatever else came is none."""
+    found = content.config_records.get(RECORD, ConfigRecord())
+    client, version, upload = (found.get(name) for name in (NODE, VERSION, UPLOAD))
+    if not isinstance(client, int) or not isinstance(version, int) or min(client, version) < 0:
+        return None
+    if upload is not None and not isinstance(upload, bytes):
+        return None
+    return Answer(client=client, version=version, upload=upload)
 
 
 def _follows(version: int, order: Order) -> bool:

@@ -40,15 +40,16 @@ class Deployment:
         self._tls = make_certificates(self.folder / "tls")
         self.port, *self._node_ports = free_ports(1 + nodes)
         self.node_link_port = self.port
-        self._link: Program | None = None
         self._nodes: dict[int, Program] = {}
+        self._others: list[Program] = []
 
     def start(self) -> Self:
         """The SuperLink, and every node."""
         words = ["flower-superlink", "--disable-runtime-dependency-installation"]
         words += ["--isolation", "subprocess", "--host", HOST, "--port", str(self.port)]
-        self._link = self._run([*words, *_served(self._tls)], "superlink")
-        self._link.await_port(self.port)
+        link = self._run([*words, *_served(self._tls)], "superlink")
+        self._others.append(link)
+        link.await_port(self.port)
         for node in range(self.nodes):
             self.start_node(node)
         return self
@@ -72,10 +73,19 @@ class Deployment:
         write_atomically(self.folder / "home" / "config.toml", text)
         app = write_application(self.folder / "app")
         words = ["flwr", "run", str(app), "run", "--stream", "--run-config", f'folder="{run}"']
-        return self._run(words, "flwr-run")
+        self._others.append(self._run(words, "flwr-run"))
+        return self._others[-1]
+
+    def stop(self) -> None:
+        """All of it ends."""
+        stop_all([*self._nodes.values(), *reversed(self._others)])
 
     def __enter__(self) -> Self:
-        return self.start()
+        try:
+            return self.start()
+        except BaseException:
+            self.stop()
+            raise
 
     def __exit__(
         self,
@@ -83,7 +93,7 @@ class Deployment:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        stop_all([*self._nodes.values(), *([self._link] if self._link else [])])
+        self.stop()
 
     def _run(self, words: list[str], name: str) -> Program:
         return Program(words, self.folder / "logs" / f"{name}.log", self._environment)

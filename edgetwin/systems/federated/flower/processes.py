@@ -10,7 +10,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, final
 
@@ -56,6 +57,11 @@ class Program:
         except subprocess.TimeoutExpired:
             raise TimeoutError(f"{self.said()} (no end after {timeout_s:.0f} s).") from None
 
+    def finish(self) -> None:
+        """Wait for its end, however long; RuntimeError unless that is a good one."""
+        if self._process.wait():
+            raise RuntimeError(f"{self.said()} (ended with status {self.code}).")
+
     def await_port(self, port: int, timeout_s: float = 120.0) -> None:
         """Until it listens; RuntimeError when it ends before, TimeoutError when it takes long."""
         end_s = time.monotonic() + timeout_s
@@ -66,46 +72,48 @@ class Program:
                 raise TimeoutError(f"{self.said()} (port {port} closed after {timeout_s:.0f} s).")
             time.sleep(0.1)
 
-    def kill(self) -> None:
-        """At once, with all that it started: as when the power goes."""
-        self._signal(signal.SIGKILL)
+    def family(self) -> list[int]:
+        """Its process and all that it has started, which may have left its group."""
+        return _descendants(self._process.pid)
+
+    def kill(self, family: Iterable[int] = ()) -> None:
+        """At once, with all that it started: as when the power goes.
+
+        family are processes noted before, whose parents may have ended since.
+        """
+        for process in {*self.family(), *family}:
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
         self._process.wait()
 
     def ask_to_end(self) -> None:
         """It may finish what it is at."""
-        self._signal(signal.SIGTERM)
+        with suppress(ProcessLookupError):
+            os.kill(self._process.pid, signal.SIGTERM)
 
     def said(self) -> str:
         """The last lines of its log on one line."""
         lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
         return f"{self.log.name}: " + " | ".join(line for line in lines[-_LAST_LINES:] if line)
 
-    def _signal(self, number: int) -> None:
-        """To its whole group, which may outlive it."""
-        try:
-            os.killpg(self._process.pid, number)
-        except ProcessLookupError:
-            return
-
 
 def stop_all(programs: Sequence[Program], patience_s: float = 10.0) -> None:
     """All are asked to end, and ended if they do not in time."""
+    families = [program.family() for program in programs]
     for program in programs:
         program.ask_to_end()
     end_s = time.monotonic() + patience_s
     while any(program.code is None for program in programs) and time.monotonic() < end_s:
         time.sleep(0.1)
-    for program in programs:
-        program.kill()
+    for program, family in zip(programs, families, strict=True):
+        program.kill(family)
 
 
 def environment_of(home: Path) -> dict[str, str]:
     """What every program of a run is told: where home is, and to be silent."""
-    import edgetwin
-
     found = {**os.environ, **_QUIET, "FLWR_HOME": str(home)}
     found["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", "")))
-    package = str(Path(edgetwin.__file__).parents[1])
+    package = str(Path(__file__).parents[4])
     found["PYTHONPATH"] = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
     found.setdefault("OMP_NUM_THREADS", "1")
     return found
@@ -121,6 +129,19 @@ def free_ports(n: int) -> list[int]:
     finally:
         for one in sockets:
             one.close()
+
+
+def _descendants(root: int) -> list[int]:
+    """A process and those below it, by the parents that /proc names."""
+    parents = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            words = stat.read_text(errors="replace").rsplit(")", 1)[-1].split()
+            parents[int(stat.parent.name)] = int(words[1])
+    found = [root]
+    for one in found:
+        found += [process for process, parent in parents.items() if parent == one]
+    return found
 
 
 def _listens(port: int) -> bool:

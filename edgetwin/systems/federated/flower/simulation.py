@@ -36,14 +36,18 @@ class Simulation:
         self.nodes, self.cpus = nodes, cpus
         self._environment = environment_of(self.folder / "home")
         (self.port,) = free_ports(1)
-        self._link: Program | None = None
+        self._programs: list[Program] = []
 
     def __enter__(self) -> Self:
         words = ["flower-superlink", "--insecure", "--simulation", "--isolation", "subprocess"]
         words += ["--disable-runtime-dependency-installation"]
         words += ["--host", HOST, "--port", str(self.port)]
-        self._link = self._run(words, "superlink")
-        self._link.await_port(self.port)
+        link = self._run(words, "superlink")
+        try:
+            link.await_port(self.port)
+        except BaseException:
+            self.stop()
+            raise
         return self
 
     def submit(self, run: Path) -> Program:
@@ -58,13 +62,20 @@ class Simulation:
         words = ["flwr", "run", str(app), "run", "--stream", "--run-config", f'folder="{run}"']
         return self._run([*words, "--federation-config", federation], "flwr-run")
 
+    def stop(self) -> None:
+        """All of it ends."""
+        stop_all(self._programs[::-1])
+
     def __exit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        stop_all([self._link] if self._link else [])
+        self.stop()
 
     def _run(self, words: list[str], name: str) -> Program:
-        return Program(words, self.folder / "logs" / f"{name}.log", self._environment)
+        self._programs.append(
+            Program(words, self.folder / "logs" / f"{name}.log", self._environment)
+        )
+        return self._programs[-1]

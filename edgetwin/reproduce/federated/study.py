@@ -1,0 +1,21 @@
+"""The study of federated fine-tuning: its rows, and the page that shows them."""
+
+from pathlib import Path
+
+from edgetwin.reproduce.federated.page import write_page_of
+from edgetwin.reproduce.federated.rows_boards import ROWS as BOARD_ROWS
+from edgetwin.reproduce.federated.rows_core import core_rows
+from edgetwin.reproduce.federated.rows_cost import ROWS as COST_ROWS
+from edgetwin.reproduce.federated.rows_encoder import encoder_rows
+from edgetwin.studies import Study
+
+
+def make_study(folder: Path) -> Study:
+    """Rows of estimator and protocol, of encoder and cost; finished runs are kept in `folder`."""
+    judged, beside = encoder_rows(folder)
+    return Study(
+        name="federated",
+        rows={**core_rows(folder / "core"), **COST_ROWS, **judged},
+        more={**beside, **BOARD_ROWS},
+        draw=write_page_of,
+    )
