@@ -16,6 +16,7 @@ ALLOWED = {
     ("edgetwin/fleet/*", "*_ns"): _INTEGER_CLOCK,
     ("hw_models/lowering.py", "*_ns"): _INTEGER_CLOCK,
     ("edgetwin/envs/*", "*_ns"): _INTEGER_CLOCK,
+    ("edgetwin/systems/thermal/*", "*_ns"): _INTEGER_CLOCK,
 }
 
 

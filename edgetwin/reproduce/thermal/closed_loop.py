@@ -26,16 +26,20 @@ def against_ondemand(lab: Lab) -> dict[str, Any]:
     """Student against GTS/ondemand at targets of 0.2 to 0.3."""
     base, students = lab.runs("gts-ondemand"), lab.students()
     low = base.where(shares=LOW_BAND)
-    work, duration = (low & base.where(fixed=f) for f in ("work", "duration"))
-    by_work, by_duration = (drop_share(base, students, w) for w in (work, duration))
+    shares = {
+        fixed: drop_share(base, students, low & base.where(fixed=fixed))
+        for fixed in ("work", "duration")
+    }
     more = more_violations(base, students, low)
     return row(
         {
-            "drop_fixed_work": Figure(value=by_work["value"], bar=0.45, at_least=True),
-            "drop_fixed_duration": Figure(value=by_duration["value"], bar=0.70, at_least=True),
+            "drop_fixed_work": Figure(value=shares["work"]["value"], bar=0.45, at_least=True),
+            "drop_fixed_duration": Figure(
+                value=shares["duration"]["value"], bar=0.70, at_least=True
+            ),
             "more_violations": Figure(value=more["value"], bar=0.01),
         },
-        intervals={"fixed_work": by_work, "fixed_duration": by_duration, "violations": more},
+        intervals={**shares, "violations": more},
         **_counts(lab, base, low),
     )
 

@@ -151,7 +151,7 @@ def expected_ratio(view: View, chip: Chip) -> Array:
     cluster = np.maximum(view.cluster(chip), 0)
     hz = np.take_along_axis(view.hz, cluster, axis=1)
     top_ips = view.rate * (chip.top_hz[cluster] / hz)
-    per_capacity = top_ips / CAPACITY[cluster]
+    unit_ips = top_ips / CAPACITY[cluster]
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = per_capacity[:, :, None] * CAPACITY / view.target[:, :, None]
+        ratio = unit_ips[:, :, None] * CAPACITY / view.target[:, :, None]
     return np.where((view.target > 0.0)[:, :, None], ratio, np.inf)

@@ -8,6 +8,7 @@ from typing import Any, Final, final
 import numpy as np
 from numpy.typing import NDArray
 
+from edgetwin.systems.thermal.calibration import pooled
 from edgetwin.systems.thermal.demos import Rows
 from edgetwin.systems.thermal.scores import Score, score
 
@@ -87,7 +88,9 @@ def train(rows: Rows, check: Rows, recipe: Recipe, seed: int) -> Trained:
         mean=mean,
         scale=scale,
     )
-    return Trained(net=net, losses=tuple(losses), checked=score(net(check.x), check))
+    return Trained(
+        net=net, losses=tuple(losses), checked=score(pooled(net(check.x), check.x), check)
+    )
 
 
 def weights_of(rows: Rows) -> Array32:
