@@ -134,9 +134,11 @@ class Runs:
         return np.array([fits(c.mix) for c in self.conditions])
 
     @property
-    def seeds(self) -> NDArray[np.int64]:
-        """The workload seed of every run, (n,)."""
-        return np.array([c.seed for c in self.conditions])
+    def blocks(self) -> NDArray[Any]:
+        """What a bootstrap draws together, (n,): workload seeds, or loads if there is one seed."""
+        seeds = np.array([c.seed for c in self.conditions])
+        loads = np.array([c.mix.load for c in self.conditions])
+        return seeds if len(set(seeds.tolist())) > 1 else loads
 
 
 def play(

@@ -50,8 +50,8 @@ def apply_floor(ratings: NDArray[Any], floor: float) -> NDArray[Any]:
 def calibrate(ratings: NDArray[Any], judged: Judged) -> Calibration:
     """The floor of the least cost among those that keep infeasible choices within 2 %.
 
-    ratings (rows, cores), pooled, on programs that no weight was fitted to. Where no floor does, the one
-    with the fewest.
+    ratings (rows, cores), pooled, on programs that no weight was fitted to. Where no floor does,
+    the one with the fewest.
     """
     found = [(floor, score(apply_floor(ratings, floor), judged)) for floor in FLOORS]
     kept = [one for one in found if one[1].infeasible <= TOLERATED]
