@@ -16,6 +16,8 @@ from edgetwin.reproduce.thermal.compare import (
 from edgetwin.reproduce.thermal.grid import Runs
 from edgetwin.reproduce.thermal.lab import HIGH_BAND, LOW_BAND, UNLEARNED, WIDE_BAND, Lab
 from edgetwin.studies import Figure, row
+from edgetwin.systems.thermal.lessons import RIVALS
+from edgetwin.systems.thermal.rivals import load_tables
 from edgetwin.systems.thermal.toprl import PENALTIES
 from edgetwin.systems.thermal.workloads import LOADS
 
@@ -189,9 +191,7 @@ def managers_table(lab: Lab) -> dict[str, Any]:
     runs = {name: [lab.runs(name)] for name in UNLEARNED} | {"student": lab.students()}
     first = lab.runs("gts-ondemand")
     by_cell = {
-        f"{fixed}, {cooling}": table(
-            runs, lambda r, f=fixed, c=cooling: r.where(fixed=f, cooling=c)
-        )
+        f"{fixed}, {cooling}": table(runs, first.where(fixed=fixed, cooling=cooling))
         for fixed in ("work", "duration")
         for cooling in ("fan", "no-fan")
     }  # fmt: skip
@@ -211,8 +211,13 @@ def stability(lab: Lab) -> dict[str, Any]:
             "mean_c": [float(r.mean_c.mean()) for r in runs],
             "violations": [violations([r], everyone) for r in runs],
         }
+    tables = load_tables(lab.trainings.both / RIVALS)
     return {
         "value": None, "bar": None, "ok": None, "reason": "see `by_manager`", "by_manager": found,
+        "top_rl": {
+            "penalties": tables.penalties, "seeds": tables.seeds, "reward_by_episode": tables.rewards,
+            "drift_of_last_quarter": tables.drift,
+        },
     }  # fmt: skip
 
 

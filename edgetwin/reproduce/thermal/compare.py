@@ -1,6 +1,6 @@
 """Figures of one manager against another over the same runs."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -53,11 +53,10 @@ def fewer_violations(base: Sequence[Runs], other: Sequence[Runs], which: Which) 
     return bootstrap(share, base[0].blocks[which])
 
 
-def table(runs: dict[str, Sequence[Runs]], which: Callable[[Runs], Which]) -> dict[str, Any]:
+def table(runs: Mapping[str, Sequence[Runs]], chosen: Which) -> dict[str, Any]:
     """By manager: mean and peak temperature, violations, slow windows, shortfall, moves."""
     found = {}
     for name, some in runs.items():
-        chosen = which(some[0])
         programs = averaged(some, "programs")[chosen].sum()
         found[name] = {
             "mean_c": float(averaged(some, "mean_c")[chosen].mean()),

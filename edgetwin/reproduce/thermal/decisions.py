@@ -116,8 +116,8 @@ def _parity(lab: Lab, view: View, outcome: _Twice) -> list[float | None]:
             found.append(None)
             continue
         full = manager("student", seed, lab.trainings)
-        rated = (_rated(one, view, lab) for one in (full, small))
-        found.append(same_decisions(*rated, ~np.isnan(outcome.temp_c)))
+        rated = [_rated(one, view, lab) for one in (full, small)]
+        found.append(same_decisions(rated[0], rated[1], ~np.isnan(outcome.temp_c)))
     return found
 
 

@@ -119,7 +119,7 @@ def _fit(
     losses: list[float] = []
     best: dict[str, Any] = {}
     for _ in range(recipe.epochs):
-        for rows in torch.randperm(n, generator=shuffle).split(recipe.batch):
+        for rows in torch.split(torch.randperm(n, generator=shuffle), recipe.batch):
             adam.zero_grad()
             loss(*(part[rows] for part in data)).backward()
             adam.step()

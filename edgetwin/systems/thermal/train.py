@@ -177,10 +177,10 @@ def _export(
     rng = np.random.default_rng(about["seed"])
     small = to_int8(full, rows.x[rng.choice(len(rows.x), min(RANGES, len(rows.x)), replace=False)])
     free = ~np.isnan(check.temp_c)
+    decided = apply_floor(plain, calibration.floor)
     for name, model in (("float", full), ("int8", small)):
-        rated = pooled(load(model).rate(check.x), check.x)
-        floored = (apply_floor(r, calibration.floor) for r in (plain, rated))
-        metrics[f"{name}_parity"] = same_decisions(*floored, free)
+        rated = apply_floor(pooled(load(model).rate(check.x), check.x), calibration.floor)
+        metrics[f"{name}_parity"] = same_decisions(decided, rated, free)
     return Made(float32=full, int8=small, metrics=metrics)
 
 
