@@ -215,8 +215,8 @@ def stability(lab: Lab) -> dict[str, Any]:
     return {
         "value": None, "bar": None, "ok": None, "reason": "see `by_manager`", "by_manager": found,
         "top_rl": {
-            "penalties": tables.penalties, "seeds": tables.seeds, "reward_by_episode": tables.rewards,
-            "drift_of_last_quarter": tables.drift,
+            "penalties": tables.penalties, "seeds": tables.seeds,
+            "reward_by_episode": tables.rewards, "drift_of_last_quarter": tables.drift,
         },
     }  # fmt: skip
 

@@ -132,7 +132,7 @@ class LittleIfFits:
         """1 where the program is thought to belong, 0 elsewhere, (n, k, cores)."""
         fits = expected_ratio(view, self._chip)[:, :, LITTLE] >= 1.0
         on_big = self._chip.cluster == BIG
-        return np.where(fits[:, :, None], ~on_big, on_big).astype(float)
+        return np.asarray(np.where(fits[:, :, None], ~on_big, on_big), float)
 
     def decide(self, view: View) -> Orders:
         """A program on the wrong cluster goes to a free core of the other."""
