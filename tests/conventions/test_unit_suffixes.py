@@ -18,6 +18,7 @@ ALLOWED = {
     ("edgetwin/hardware/*", "*_ns"): _INTEGER_CLOCK,
     ("edgetwin/virtual/*", "*_ns"): _INTEGER_CLOCK,
     ("edgetwin/envs/*", "*_ns"): _INTEGER_CLOCK,
+    ("edgetwin/systems/thermal/*", "*_ns"): _INTEGER_CLOCK,
 }
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgetwin.systems.thermal.calibration import apply_floor, calibrate
+from edgetwin.systems.thermal.calibration import apply_floor, calibrate, pooled
 from edgetwin.systems.thermal.demos import SWEEP, DemoSettings, Rows, draw_shard, pool_of
 from edgetwin.systems.thermal.features import NAMES
 from edgetwin.systems.thermal.make_demos import make_demos, read_demos, shard_path
@@ -137,6 +137,14 @@ def test_calibration_raises_the_floor_until_misses_are_rare() -> None:
     assert shares[0] < shares[-1]
 
 
+def test_cores_of_a_cluster_share_the_mean_of_the_free_ones() -> None:
+    x = np.zeros((1, 21), np.float32)
+    x[0, 3 + 5] = 0.8  # on core 5
+    x[0, 13 + 5] = x[0, 13 + 6] = x[0, 13] = 1.0  # cores 0 and 6 have other programs
+    found = pooled(np.array([[9.0, 1.0, 2.0, 3.0, 4.0, 6.0, 9.0, 8.0]]), x)
+    assert found[0].tolist() == [2.0] * 4 + [6.0] * 4
+
+
 def test_rivals_come_back_as_they_were_saved(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     tables = Tables(
@@ -167,7 +175,8 @@ def test_training_lowers_the_loss_and_export_decides_alike(rows: Rows, check: Ro
     told = described(calibrate(made.net(check.x), check), data_sha256="d" * 64, metrics={"n": 1})
     file = load(to_onnx(made.net, told))
     assert np.allclose(file.rate(check.x), made.net(check.x), atol=1e-4)
-    assert same_decisions(file.rate(check.x), made.net(check.x), ~np.isnan(check.temp_c)) == 1.0
+    both = (pooled(rated, check.x) for rated in (file.rate(check.x), made.net(check.x)))
+    assert same_decisions(*both, ~np.isnan(check.temp_c)) == 1.0
     assert tuple(file.about["features"]) == NAMES
     assert file.about["data_sha256"] == "d" * 64
     assert np.allclose(file.about["mean"], rows.x.mean(axis=0), atol=1e-5)

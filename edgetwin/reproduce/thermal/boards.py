@@ -1,6 +1,7 @@
 """Rows of the table that vary the board: draws from its posterior, and one assumption at a time."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final, final
 
 import numpy as np
@@ -24,9 +25,7 @@ PROGRAMS: Final = 4
 def posterior_ranking(lab: Lab) -> dict[str, Any]:
     """Ranking of managers by mean temperature under posterior draws of the board."""
     assert lab.trainings
-    means = {
-        name: lab.kept(["posterior", name], lambda n=name: _posterior(lab, n)) for name in RANKED
-    }
+    means = {name: lab.kept(["posterior", name], partial(_posterior, lab, name)) for name in RANKED}
     nominal = np.array([means[name]["nominal"] for name in RANKED])
     drawn = np.array([means[name]["drawn"] for name in RANKED])
     taus = [kendall_tau(nominal, drawn[:, k]) for k in range(drawn.shape[1])]
@@ -93,16 +92,13 @@ def _sensitivity(lab: Lab) -> dict[str, Any]:
         for name in ("gts-ondemand", "student")
     )
     blocks = {name: slice(k * BLOCK, (k + 1) * BLOCK) for k, name in enumerate(ASSUMPTIONS)}
-    first = np.zeros(len(many), np.bool_)
-    first[:BLOCK] = True
+    first = _inside(base, slice(0, BLOCK))
     return {
         "by_assumption": {
-            name: _told(base, other, lambda r, b=block: _inside(r, b))
-            for name, block in blocks.items()
+            name: _told(base, other, _inside(base, block)) for name, block in blocks.items()
         },
         "by_load": {
-            f"{load:g}": _told(base, other, lambda r, x=load: first & r.where(load=x))
-            for load in LOADS
+            f"{load:g}": _told(base, other, first & base.where(load=load)) for load in LOADS
         },
     }
 
@@ -124,12 +120,12 @@ def _inside(runs: Runs, block: slice) -> NDArray[np.bool_]:
     return which
 
 
-def _told(base: Runs, other: Runs, chosen: Callable[[Runs], NDArray[np.bool_]]) -> dict[str, Any]:
+def _told(base: Runs, other: Runs, chosen: NDArray[np.bool_]) -> dict[str, Any]:
     """Kelvin and normalised drop in each kind of work and cooling."""
     told = {}
     for fixed in ("work", "duration"):
         for cooling in ("fan", "no-fan"):
-            which = chosen(base) & base.where(fixed=fixed, cooling=cooling)
+            which = chosen & base.where(fixed=fixed, cooling=cooling)
             drop_k = (base.mean_c - other.mean_c)[which]
             told[f"{fixed}, {cooling}"] = {
                 "drop_k": float(drop_k.mean()),

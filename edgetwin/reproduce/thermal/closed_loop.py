@@ -16,6 +16,8 @@ from edgetwin.reproduce.thermal.compare import (
 from edgetwin.reproduce.thermal.grid import Runs
 from edgetwin.reproduce.thermal.lab import HIGH_BAND, LOW_BAND, UNLEARNED, WIDE_BAND, Lab
 from edgetwin.studies import Figure, row
+from edgetwin.systems.thermal.lessons import RIVALS
+from edgetwin.systems.thermal.rivals import load_tables
 from edgetwin.systems.thermal.toprl import PENALTIES
 from edgetwin.systems.thermal.workloads import LOADS
 
@@ -26,16 +28,20 @@ def against_ondemand(lab: Lab) -> dict[str, Any]:
     """Student against GTS/ondemand at targets of 0.2 to 0.3."""
     base, students = lab.runs("gts-ondemand"), lab.students()
     low = base.where(shares=LOW_BAND)
-    work, duration = (low & base.where(fixed=f) for f in ("work", "duration"))
-    by_work, by_duration = (drop_share(base, students, w) for w in (work, duration))
+    shares = {
+        fixed: drop_share(base, students, low & base.where(fixed=fixed))
+        for fixed in ("work", "duration")
+    }
     more = more_violations(base, students, low)
     return row(
         {
-            "drop_fixed_work": Figure(value=by_work["value"], bar=0.45, at_least=True),
-            "drop_fixed_duration": Figure(value=by_duration["value"], bar=0.70, at_least=True),
+            "drop_fixed_work": Figure(value=shares["work"]["value"], bar=0.45, at_least=True),
+            "drop_fixed_duration": Figure(
+                value=shares["duration"]["value"], bar=0.70, at_least=True
+            ),
             "more_violations": Figure(value=more["value"], bar=0.01),
         },
-        intervals={"fixed_work": by_work, "fixed_duration": by_duration, "violations": more},
+        intervals={**shares, "violations": more},
         **_counts(lab, base, low),
     )
 
@@ -185,9 +191,7 @@ def managers_table(lab: Lab) -> dict[str, Any]:
     runs = {name: [lab.runs(name)] for name in UNLEARNED} | {"student": lab.students()}
     first = lab.runs("gts-ondemand")
     by_cell = {
-        f"{fixed}, {cooling}": table(
-            runs, lambda r, f=fixed, c=cooling: r.where(fixed=f, cooling=c)
-        )
+        f"{fixed}, {cooling}": table(runs, first.where(fixed=fixed, cooling=cooling))
         for fixed in ("work", "duration")
         for cooling in ("fan", "no-fan")
     }  # fmt: skip
@@ -207,8 +211,13 @@ def stability(lab: Lab) -> dict[str, Any]:
             "mean_c": [float(r.mean_c.mean()) for r in runs],
             "violations": [violations([r], everyone) for r in runs],
         }
+    tables = load_tables(lab.trainings.both / RIVALS)
     return {
         "value": None, "bar": None, "ok": None, "reason": "see `by_manager`", "by_manager": found,
+        "top_rl": {
+            "penalties": tables.penalties, "seeds": tables.seeds,
+            "reward_by_episode": tables.rewards, "drift_of_last_quarter": tables.drift,
+        },
     }  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 """Figures of one manager against another over the same runs."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,14 +20,14 @@ def averaged(runs: Sequence[Runs], name: str) -> NDArray[np.float64]:
 def drop_k(base: Runs, other: Sequence[Runs], which: Which) -> dict[str, float]:
     """Mean kelvin below the base, with its interval."""
     drop = (base.mean_c - averaged(other, "mean_c"))[which]
-    return bootstrap(lambda k: float(drop[k].mean()), base.seeds[which])
+    return bootstrap(lambda k: float(drop[k].mean()), base.blocks[which])
 
 
 def drop_share(base: Runs, other: Sequence[Runs], which: Which) -> dict[str, float]:
     """Kelvin below the base over the base's kelvin above the idle board, with its interval."""
     drop = (base.mean_c - averaged(other, "mean_c"))[which]
     rise = (base.mean_c - base.idle_c)[which]
-    return bootstrap(lambda k: float(drop[k].sum() / rise[k].sum()), base.seeds[which])
+    return bootstrap(lambda k: float(drop[k].sum() / rise[k].sum()), base.blocks[which])
 
 
 def violations(runs: Sequence[Runs], which: Which) -> float:
@@ -40,7 +40,7 @@ def more_violations(base: Runs, other: Sequence[Runs], which: Which) -> dict[str
     """Share of programs violated beyond the base's, with its interval."""
     more = (averaged(other, "violated") - base.violated)[which]
     programs = base.programs[which]
-    return bootstrap(lambda k: float(more[k].sum() / programs[k].sum()), base.seeds[which])
+    return bootstrap(lambda k: float(more[k].sum() / programs[k].sum()), base.blocks[which])
 
 
 def fewer_violations(base: Sequence[Runs], other: Sequence[Runs], which: Which) -> dict[str, float]:
@@ -50,14 +50,13 @@ def fewer_violations(base: Sequence[Runs], other: Sequence[Runs], which: Which) 
     def share(k: NDArray[np.int64]) -> float:
         return float(1.0 - b[k].sum() / a[k].sum()) if a[k].sum() > 0 else float("nan")
 
-    return bootstrap(share, base[0].seeds[which])
+    return bootstrap(share, base[0].blocks[which])
 
 
-def table(runs: dict[str, Sequence[Runs]], which: Callable[[Runs], Which]) -> dict[str, Any]:
+def table(runs: Mapping[str, Sequence[Runs]], chosen: Which) -> dict[str, Any]:
     """By manager: mean and peak temperature, violations, slow windows, shortfall, moves."""
     found = {}
     for name, some in runs.items():
-        chosen = which(some[0])
         programs = averaged(some, "programs")[chosen].sum()
         found[name] = {
             "mean_c": float(averaged(some, "mean_c")[chosen].mean()),

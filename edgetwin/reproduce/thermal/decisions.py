@@ -116,8 +116,8 @@ def _parity(lab: Lab, view: View, outcome: _Twice) -> list[float | None]:
             found.append(None)
             continue
         full = manager("student", seed, lab.trainings)
-        rated = (_rated(one, view, lab) for one in (full, small))
-        found.append(same_decisions(*rated, ~np.isnan(outcome.temp_c)))
+        rated = [_rated(one, view, lab) for one in (full, small)]
+        found.append(same_decisions(rated[0], rated[1], ~np.isnan(outcome.temp_c)))
     return found
 
 
@@ -159,15 +159,15 @@ def latency(lab: Lab) -> dict[str, Any]:
     start_s = time.thread_time()
     for _ in range(300):
         student.file.rate(x)
-    inference_ms = (time.thread_time() - start_s) / 300 * 1e3
+    inference_s = (time.thread_time() - start_s) / 300
     inference = lab.board.performance.inference
     assert inference is not None
     return row(
-        {"decision_ms": Figure(value=float(np.median(times_s)) * 1e3, bar=1.0)},
+        {"decision_s": Figure(value=float(np.median(times_s)), bar=1e-3)},
         n=300,
-        inference_ms=inference_ms,
+        inference_s=inference_s,
         on_the_board={
-            "npu_ms_per_epoch": inference.latency_s.value * 1e3,
+            "npu_s_per_epoch": inference.latency_s.value,
             "npu_share_of_time": inference.latency_s.value / student.period_s,
             "npu_mean_w": inference.energy_j.value / student.period_s,
             "idle_board_warmer_by_k": _warmer_k(lab, student.period_s),

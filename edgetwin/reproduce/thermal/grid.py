@@ -1,6 +1,6 @@
 """The runs of the experiment: managers by name, workloads, and what is kept of each run."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, final
@@ -8,7 +8,6 @@ from typing import Any, Final, final
 import numpy as np
 from numpy.typing import NDArray
 
-from edgetwin.kernel.state import QOS_SHARE
 from edgetwin.systems.thermal.analytic import Analytic
 from edgetwin.systems.thermal.eas import EasUclamp
 from edgetwin.systems.thermal.joint import JointOracle
@@ -27,7 +26,7 @@ from hw_models.board import Board
 
 Array = NDArray[np.float64]
 
-PLAIN: Final = {
+PLAIN: Final[dict[str, Callable[[], Manager]]] = {
     "gts-ondemand": lambda: Gts("ondemand"),
     "gts-powersave": lambda: Gts("powersave"),
     "dvfs-only": Still,
@@ -57,8 +56,7 @@ def manager(name: str, seed: int, trainings: Trainings) -> Manager:
     "top-rl-<penalty>".
     """
     if name in PLAIN:
-        made: Manager = PLAIN[name]()
-        return made
+        return PLAIN[name]()
     if name.startswith("student"):
         folder = trainings.fan if name == "student-fan" else trainings.both
         kind = "int8" if name == "student-int8" else "float"
@@ -134,9 +132,11 @@ class Runs:
         return np.array([fits(c.mix) for c in self.conditions])
 
     @property
-    def seeds(self) -> NDArray[np.int64]:
-        """The workload seed of every run, (n,)."""
-        return np.array([c.seed for c in self.conditions])
+    def blocks(self) -> NDArray[Any]:
+        """What a bootstrap draws together, (n,): workload seeds, or loads if there is one seed."""
+        seeds = np.array([c.seed for c in self.conditions])
+        loads = np.array([c.mix.load for c in self.conditions])
+        return seeds if len(set(seeds.tolist())) > 1 else loads
 
 
 def play(
@@ -149,7 +149,6 @@ def play(
     scenarios = [c.mix.scenario(board) for c in given]
     outcome = Rollout(board, player, scenarios, [c.seed for c in given], sample=sample).run()
     lives, n = outcome.lives, len(given)
-    count = lambda values: np.bincount(lives.board, values, minlength=n)  # noqa: E731
     return {
         "mean_c": outcome.mean_c,
         "idle_c": outcome.idle_c,
@@ -157,9 +156,9 @@ def play(
         "makespan_s": outcome.makespan_s,
         "migrations": outcome.migrations,
         "slow_windows": outcome.windows[:, 1] / np.maximum(outcome.windows[:, 0], 1),
-        "violated": count(lives.ratio < QOS_SHARE),
-        "shortfall": count(lives.shortfall),
-        "programs": count(np.ones(len(lives.board))),
+        "violated": np.bincount(lives.board, lives.violated, minlength=n),
+        "shortfall": np.bincount(lives.board, lives.shortfall, minlength=n),
+        "programs": np.bincount(lives.board, minlength=n),
     }
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from edgetwin.cells import CellStore, run_cells
 from edgetwin.progress import Progress
 from edgetwin.reproduce.thermal.grid import (
+    PLAIN,
     Condition,
     Runs,
     Trainings,
@@ -34,8 +35,8 @@ JOBS: Final = 2
 """The promise is about two cores."""
 
 UNLEARNED: Final = (
-    "gts-ondemand", "gts-powersave", "dvfs-only", "random-placement", "always-big",
-    "little-if-fits", "analytic", "eas-uclamp", "oracle", "joint-oracle",
+    "gts-ondemand", "oracle", "dvfs-only", "eas-uclamp", "analytic", "always-big",
+    "little-if-fits", "random-placement", "joint-oracle", "gts-powersave",
 )  # fmt: skip
 
 
@@ -86,12 +87,13 @@ class Lab:
         found = Trainings(both=self.folder / "students", fan=self.folder / "students-fan")
         demos = self.folder / "demos"
         train_all(
-            demos, found.both, _COMMAND, seeds=self.size.trainings, rounds=2, rivals=True,
-            quick=self.quick,
+            demos, found.both, _COMMAND, seeds=self.size.trainings,
+            rounds=1 if self.quick else 2, rivals=True, quick=self.quick,
         )  # fmt: skip
         train_all(
-            demos, found.fan, _COMMAND, seeds=1, rounds=1, rivals=False, quick=True, fan_only=True
-        )
+            demos, found.fan, _COMMAND, seeds=1, rounds=0 if self.quick else 1, rivals=False,
+            quick=True, fan_only=True,
+        )  # fmt: skip
         return found
 
     # -- runs --------------------------------------------------------------------------------------
@@ -137,7 +139,7 @@ class Lab:
 
     def _play(self, key: Sequence[Any]) -> dict[str, Any]:
         grid, name, seed = key
-        player = manager(name, seed, self.trainings)
+        player = PLAIN[name]() if name in PLAIN else manager(name, seed, self.trainings)
         return play(self.board, player, getattr(self, grid))
 
     def kept(self, key: Any, work: Any) -> Any:

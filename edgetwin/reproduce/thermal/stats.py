@@ -12,14 +12,14 @@ LOW, HIGH = 2.5, 97.5
 Pick = Callable[[NDArray[np.int64]], float]
 
 
-def bootstrap(figure: Pick, seeds: NDArray[np.int64], rng_seed: int = 0) -> dict[str, float]:
-    """A figure of runs and its 95 % interval: whole workload seeds are drawn with replacement.
+def bootstrap(figure: Pick, blocks: NDArray[Any], rng_seed: int = 0) -> dict[str, float]:
+    """A figure of runs and its 95 % interval: whole blocks of runs are drawn with replacement.
 
-    figure takes indices of runs; seeds (n,) the workload seed of every run. Runs of one seed share
-    their arrivals, so they are drawn together.
+    figure takes indices of runs; blocks (n,) tells which runs are drawn together: those of one
+    workload seed share their arrivals.
     """
-    everyone = np.arange(len(seeds))
-    members = [everyone[seeds == s] for s in np.unique(seeds)]
+    everyone = np.arange(len(blocks))
+    members = [everyone[blocks == one] for one in np.unique(blocks)]
     rng = np.random.default_rng(rng_seed)
     drawn = [
         figure(np.concatenate([members[k] for k in rng.integers(0, len(members), len(members))]))

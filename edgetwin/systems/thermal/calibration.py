@@ -1,4 +1,4 @@
-"""Calibration of a student's decisions: below which rating a core is taken for infeasible."""
+"""From a network's ratings to decisions: clusters, and the rating below which one is infeasible."""
 
 from dataclasses import dataclass, replace
 from typing import Any, Final, final
@@ -6,11 +6,13 @@ from typing import Any, Final, final
 import numpy as np
 from numpy.typing import NDArray
 
+from edgetwin.systems.thermal.features import BUSY, CORES, OWN
 from edgetwin.systems.thermal.scores import Judged, score
 
 FLOORS: Final = tuple(round(float(f), 2) for f in np.arange(-1.0, 0.75, 0.05))
 TOLERATED: Final = 0.02
 DEEMED_INFEASIBLE: Final = 3.0
+HALF_BUSY: Final = 0.5
 
 
 @final
@@ -26,6 +28,20 @@ class Calibration:
     reliability: tuple[tuple[float, float, int], ...] = ()
 
 
+def pooled(ratings: NDArray[Any], x: NDArray[np.float32]) -> NDArray[Any]:
+    """Ratings (rows, 8) with each cluster's mean over its free cores in the place of every core.
+
+    Cores of a cluster differ by hundredths of a kelvin, less than a network's or an int8 export's
+    error: the first free one is taken. x (rows, 21) tells which cores are free.
+    """
+    free = (x[:, OWN] > 0.0) | (x[:, BUSY] < HALF_BUSY)
+    found = np.empty(ratings.shape)
+    for half in (slice(0, CORES // 2), slice(CORES // 2, CORES)):
+        count = np.maximum(free[:, half].sum(axis=1, keepdims=True), 1)
+        found[:, half] = (ratings * free)[:, half].sum(axis=1, keepdims=True) / count
+    return found
+
+
 def apply_floor(ratings: NDArray[Any], floor: float) -> NDArray[Any]:
     """Ratings with cores below the floor put behind all others, in their own order."""
     return np.where(ratings < floor, ratings - DEEMED_INFEASIBLE, ratings)
@@ -34,8 +50,8 @@ def apply_floor(ratings: NDArray[Any], floor: float) -> NDArray[Any]:
 def calibrate(ratings: NDArray[Any], judged: Judged) -> Calibration:
     """The floor of the least cost among those that keep infeasible choices within 2 %.
 
-    ratings (rows, cores) on programs that no weight was fitted to. Where no floor does, the one
-    with the fewest.
+    ratings (rows, cores), pooled, on programs that no weight was fitted to. Where no floor does,
+    the one with the fewest.
     """
     found = [(floor, score(apply_floor(ratings, floor), judged)) for floor in FLOORS]
     kept = [one for one in found if one[1].infeasible <= TOLERATED]

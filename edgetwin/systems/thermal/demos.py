@@ -165,9 +165,8 @@ def _draw(
     target_ips = peaks_ips[program] * _share(rng.random((count, PLACES)))
     swept = _share((np.arange(SWEEP) + rng.random((count, SWEEP))) / SWEEP)
     elsewhere = _core_of_other_cluster(core, n, scenes.chip.cluster)
-    program, core, target_ips = (
-        np.repeat(a, SWEEP * 2, axis=0) for a in (program, core, target_ips)
-    )
+    program, core = (np.repeat(a, SWEEP * 2, axis=0) for a in (program, core))
+    target_ips = np.repeat(target_ips, SWEEP * 2, axis=0)
     target_ips[:, 0] = peaks_ips[program[:, 0]] * np.repeat(swept, 2)
     second = np.tile([False, True], count * SWEEP)
     core[second, 0] = np.repeat(elsewhere, SWEEP)
@@ -206,28 +205,23 @@ def rows_of(
     x: NDArray[np.float32], labels: NDArray[np.float64], found: Outcomes, repeat: int
 ) -> Rows:
     """Examples of place 0, each outcome counting for `repeat` rows."""
-    take = lambda a: np.repeat(a[:, 0], repeat, axis=0)  # noqa: E731
+    first = [a[:, 0] for a in (found.temp_c, found.later_c, found.feasible)]
+    temp_c, later_c, feasible = (np.repeat(a, repeat, axis=0) for a in first)
     return Rows(
         x=x,
         y=labels.astype(np.float32),
-        temp_c=take(found.temp_c).astype(np.float32),
-        later_c=take(found.later_c).astype(np.float32),
-        feasible=take(found.feasible),
+        temp_c=temp_c.astype(np.float32),
+        later_c=later_c.astype(np.float32),
+        feasible=feasible.astype(np.bool_),
         facts={},
     )
 
 
 def joined(parts: Sequence[Rows]) -> Rows:
     """All examples of several shards, without their facts."""
-    gather = lambda name: np.concatenate([getattr(p, name) for p in parts])  # noqa: E731
-    return Rows(
-        x=gather("x"),
-        y=gather("y"),
-        temp_c=gather("temp_c"),
-        later_c=gather("later_c"),
-        feasible=gather("feasible"),
-        facts={},
-    )
+    names = ("x", "y", "temp_c", "later_c", "feasible")
+    gathered = {name: np.concatenate([getattr(p, name) for p in parts]) for name in names}
+    return Rows(**gathered, facts={})
 
 
 def chosen(rows: Rows, which: NDArray[np.bool_]) -> Rows:

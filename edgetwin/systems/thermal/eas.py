@@ -101,8 +101,8 @@ class EasUclamp:
         self._misfit_s = np.where(slow, view.t_s[:, None], self._misfit_s)
         return clamp, cluster
 
-    def _level(self, d: int, capacity: Array) -> Whole:
-        found = np.searchsorted(CAPACITIES[d], capacity - 1e-9)
+    def _level(self, d: int, clamp: Array) -> Whole:
+        found = np.searchsorted(CAPACITIES[d], clamp - 1e-9)
         return np.asarray(np.minimum(found, self._chip.levels[d] - 1))
 
     def _ratings(self, view: View, clamp: Array, cluster: Whole) -> Array:
@@ -125,6 +125,6 @@ class EasUclamp:
             cost[:, :, d] += MISFIT_COST * misfit
         return -cost[:, :, self._chip.cluster]
 
-    def _cost(self, d: int, jobs: Array, capacity: Array) -> Array:
-        level = self._level(d, capacity)
+    def _cost(self, d: int, jobs: Array, clamp: Array) -> Array:
+        level = self._level(d, clamp)
         return np.asarray((jobs > 0) * (jobs * CORE_COSTS[d, level] + CLUSTER_COSTS[d, level]))

@@ -28,6 +28,9 @@ NAMES: Final = (
     "others_big", *(f"busy_{c}" for c in range(CORES)),
 )  # fmt: skip
 COUNT: Final = len(NAMES)
+OWN: Final = slice(3, 3 + CORES)
+OTHERS: Final = slice(3 + CORES, 5 + CORES)
+BUSY: Final = slice(5 + CORES, 5 + 2 * CORES)
 MOST_NEED: Final = 1.5
 """A need beyond the top clock is told up to here: how far beyond matters little."""
 
@@ -47,9 +50,9 @@ def features(view: View, chip: Chip) -> NDArray[np.float32]:
         found[:, :, 1] = np.where(view.rate > 0.0, 1e3 * view.l2d_per_s / view.rate, 0.0)
     found[:, :, 2] = view.target * 1e-9
     on = view.unit[:, :, None] == np.arange(CORES)
-    found[:, :, 3 : 3 + CORES] = on * (hz / chip.top_hz[cluster])[:, :, None]
-    found[:, :, 11:13] = others_need(view, chip)
-    found[:, :, 13:] = view.busy[:, None, :]
+    found[:, :, OWN] = on * (hz / chip.top_hz[cluster])[:, :, None]
+    found[:, :, OTHERS] = others_need(view, chip)
+    found[:, :, BUSY] = view.busy[:, None, :]
     return np.where(view.runs[:, :, None], found, 0.0).astype(np.float32)
 
 

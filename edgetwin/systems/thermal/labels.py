@@ -16,7 +16,7 @@ SHORT_BY: Final = 0.05
 
 def coolest_c(temp_c: Array, feasible: NDArray[np.bool_]) -> Array:
     """The lowest temperature among the feasible cores, (..., 1), infinite without any."""
-    return np.where(feasible, temp_c, np.inf).min(axis=-1, keepdims=True)
+    return np.asarray(np.where(feasible, temp_c, np.inf).min(axis=-1, keepdims=True))
 
 
 def soft_labels(found: Outcomes, temp_c: Array) -> Array:

@@ -28,7 +28,7 @@ def rival_settings(seeds: int, quick: bool) -> RivalSettings:
     """Settings of the rivals; quick ones learn for half as long."""
     if not quick:
         return RivalSettings(seeds=tuple(range(seeds)))
-    return RivalSettings(seeds=tuple(range(seeds)), episodes=9, ppo_steps=30_000)
+    return RivalSettings(seeds=tuple(range(seeds)), episodes=6, ppo_steps=16_000)
 
 
 def train_all(

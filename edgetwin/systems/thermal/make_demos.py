@@ -115,14 +115,9 @@ def read_shard(path: Path) -> Rows:
     import pyarrow.parquet as pq
 
     table = pq.read_table(path)
-    group = lambda name: np.stack(  # noqa: E731
-        [table[c].to_numpy() for c in table.column_names if c.startswith(f"{name}.")], axis=1
-    )
-    return Rows(
-        x=group("x"),
-        y=group("y"),
-        temp_c=group("temp_c"),
-        later_c=group("later_c"),
-        feasible=group("feasible"),
-        facts={c: table[c].to_numpy() for c in table.column_names if "." not in c},
-    )
+    columns = {name: table[name].to_numpy() for name in table.column_names}
+    groups = {
+        group: np.stack([v for name, v in columns.items() if name.startswith(f"{group}.")], axis=1)
+        for group in ("x", "y", "temp_c", "later_c", "feasible")
+    }
+    return Rows(**groups, facts={name: v for name, v in columns.items() if "." not in name})

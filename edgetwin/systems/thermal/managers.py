@@ -60,7 +60,7 @@ def load_ratings(view: View, chip: Chip) -> Array:
     """Share of the core that each job would have on each core, and 0.4 more for a big one."""
     cores = len(chip.cores)
     there = view.on_core(cores)[:, None, :] - (view.unit[:, :, None] == np.arange(cores))
-    return 1.0 / (1.0 + there) + 0.4 * (chip.cluster == BIG)
+    return np.asarray(1.0 / (1.0 + there) + 0.4 * (chip.cluster == BIG))
 
 
 @final
@@ -132,7 +132,7 @@ class LittleIfFits:
         """1 where the program is thought to belong, 0 elsewhere, (n, k, cores)."""
         fits = expected_ratio(view, self._chip)[:, :, LITTLE] >= 1.0
         on_big = self._chip.cluster == BIG
-        return np.where(fits[:, :, None], ~on_big, on_big) * 1.0
+        return np.asarray(np.where(fits[:, :, None], ~on_big, on_big), float)
 
     def decide(self, view: View) -> Orders:
         """A program on the wrong cluster goes to a free core of the other."""
@@ -151,7 +151,7 @@ def expected_ratio(view: View, chip: Chip) -> Array:
     cluster = np.maximum(view.cluster(chip), 0)
     hz = np.take_along_axis(view.hz, cluster, axis=1)
     top_ips = view.rate * (chip.top_hz[cluster] / hz)
-    per_capacity = top_ips / CAPACITY[cluster]
+    unit_ips = top_ips / CAPACITY[cluster]
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = per_capacity[:, :, None] * CAPACITY / view.target[:, :, None]
+        ratio = unit_ips[:, :, None] * CAPACITY / view.target[:, :, None]
     return np.where((view.target > 0.0)[:, :, None], ratio, np.inf)

@@ -8,6 +8,7 @@ from typing import Any, Final, final
 import numpy as np
 from numpy.typing import NDArray
 
+from edgetwin.systems.thermal.calibration import pooled
 from edgetwin.systems.thermal.demos import Rows
 from edgetwin.systems.thermal.scores import Score, score
 
@@ -87,7 +88,9 @@ def train(rows: Rows, check: Rows, recipe: Recipe, seed: int) -> Trained:
         mean=mean,
         scale=scale,
     )
-    return Trained(net=net, losses=tuple(losses), checked=score(net(check.x), check))
+    return Trained(
+        net=net, losses=tuple(losses), checked=score(pooled(net(check.x), check.x), check)
+    )
 
 
 def weights_of(rows: Rows) -> Array32:
@@ -116,7 +119,7 @@ def _fit(
     losses: list[float] = []
     best: dict[str, Any] = {}
     for _ in range(recipe.epochs):
-        for rows in torch.randperm(n, generator=shuffle).split(recipe.batch):
+        for rows in torch.split(torch.randperm(n, generator=shuffle), recipe.batch):
             adam.zero_grad()
             loss(*(part[rows] for part in data)).backward()
             adam.step()

@@ -8,7 +8,7 @@ from typing import Any, Final, final
 import numpy as np
 from numpy.typing import NDArray
 
-from edgetwin.storage import exact_json, write_atomically
+from edgetwin.storage import exact_json
 from edgetwin.systems.thermal.calibration import Calibration
 from edgetwin.systems.thermal.features import COUNT, NAMES
 from edgetwin.systems.thermal.net import Net
@@ -130,11 +130,6 @@ def same_decisions(a: NDArray[Any], b: NDArray[Any], free: NDArray[np.bool_]) ->
     return float(np.mean(first == second))
 
 
-def save(model: bytes, path: Path) -> None:
-    """Write a model whole or not at all."""
-    write_atomically(path, model)
-
-
 def load(source: str | Path | bytes) -> PolicyFile:
     """A student from its file; ValueError for an ONNX file that is none."""
     import json
@@ -144,16 +139,18 @@ def load(source: str | Path | bytes) -> PolicyFile:
     options = ort.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    given = source if isinstance(source, bytes) else str(source)
-    if not isinstance(source, bytes) and not Path(source).is_file():
-        raise FileNotFoundError(f"no policy file at {source}; make one: edgetwin train-manager")
-    session = ort.InferenceSession(given, options, providers=["CPUExecutionProvider"])
+    name = "the model" if isinstance(source, bytes) else str(source)
+    if not isinstance(source, bytes):
+        if not Path(source).is_file():
+            raise FileNotFoundError(f"no policy file at {name}; make one: edgetwin train-manager")
+        source = Path(source).read_bytes()
+    session = ort.InferenceSession(source, options, providers=["CPUExecutionProvider"])
     about = session.get_modelmeta().custom_metadata_map.get(KEY)
     if about is None:
-        raise ValueError(f"{source} is no student; make one with edgetwin train-manager.")
+        raise ValueError(f"{name} is no student; make one with edgetwin train-manager.")
     told = json.loads(about)
     if tuple(told["features"]) != NAMES:
-        raise ValueError(f"{source} wants other features than these 21; train it again.")
+        raise ValueError(f"{name} wants other features than these 21; train it again.")
     calibration = told["calibration"] | {
         "reliability": tuple(tuple(r) for r in told["calibration"]["reliability"])
     }

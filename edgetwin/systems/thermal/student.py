@@ -5,7 +5,7 @@ from typing import Final, final
 
 import numpy as np
 
-from edgetwin.systems.thermal.calibration import apply_floor
+from edgetwin.systems.thermal.calibration import apply_floor, pooled
 from edgetwin.systems.thermal.chip import Array, Chip
 from edgetwin.systems.thermal.choice import SETTLE_S, best_move
 from edgetwin.systems.thermal.features import CORES, features
@@ -37,7 +37,7 @@ class Student:
         x = features(view, self._chip)
         found = np.zeros((*view.unit.shape, CORES))
         if view.runs.any():
-            found[view.runs] = self.file.rate(x[view.runs])
+            found[view.runs] = pooled(self.file.rate(x[view.runs]), x[view.runs])
         return apply_floor(found, self.file.calibration.floor)
 
     def decide(self, view: View) -> Orders:

@@ -62,7 +62,7 @@ class Tables:
         last = self.rewards[-quarter:].mean(axis=0)
         before = self.rewards[-2 * quarter : -quarter].mean(axis=0)
         span = np.ptp(self.rewards, axis=0)
-        return np.abs(last - before) / np.maximum(span, 1e-9)
+        return np.asarray(np.abs(last - before) / np.maximum(span, 1e-9))
 
 
 def states_of(view: View, chip: Chip) -> Whole:

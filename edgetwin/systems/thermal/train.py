@@ -9,7 +9,7 @@ import numpy as np
 from edgetwin.progress import Progress
 from edgetwin.scenario import Scenario
 from edgetwin.storage import read_json, strict_json, write_atomically
-from edgetwin.systems.thermal.calibration import apply_floor, calibrate
+from edgetwin.systems.thermal.calibration import apply_floor, calibrate, pooled
 from edgetwin.systems.thermal.dagger import visited
 from edgetwin.systems.thermal.demos import Rows, chosen, joined
 from edgetwin.systems.thermal.net import Recipe, Trained, search, train
@@ -135,7 +135,7 @@ def make_student(
     trained = train(rows, check, recipe, seed)
     history = [figures(trained.checked)]
     for turn in range(settings.rounds):
-        told = described(calibrate(trained.net(check.x), check))
+        told = described(calibrate(pooled(trained.net(check.x), check.x), check))
         scenarios, seeds = _drives(board, settings, seed, turn)
         more = visited(
             board, Student(to_onnx(trained.net, told)), scenarios, seeds,
@@ -165,7 +165,7 @@ def _drives(
 def _export(
     trained: Trained, rows: Rows, check: Rows, about: dict[str, Any], history: list[Any]
 ) -> Made:
-    plain = trained.net(check.x)
+    plain = pooled(trained.net(check.x), check.x)
     calibration = calibrate(plain, check)
     metrics: dict[str, Any] = {
         "checked": figures(score(apply_floor(plain, calibration.floor), check)),
@@ -177,10 +177,10 @@ def _export(
     rng = np.random.default_rng(about["seed"])
     small = to_int8(full, rows.x[rng.choice(len(rows.x), min(RANGES, len(rows.x)), replace=False)])
     free = ~np.isnan(check.temp_c)
+    decided = apply_floor(plain, calibration.floor)
     for name, model in (("float", full), ("int8", small)):
-        rated = load(model).rate(check.x)
-        floored = (apply_floor(r, calibration.floor) for r in (plain, rated))
-        metrics[f"{name}_parity"] = same_decisions(*floored, free)
+        rated = apply_floor(pooled(load(model).rate(check.x), check.x), calibration.floor)
+        metrics[f"{name}_parity"] = same_decisions(decided, rated, free)
     return Made(float32=full, int8=small, metrics=metrics)
 
 
