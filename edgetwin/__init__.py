@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from edgetwin.policies import PolicyEntry, make_policy, register_policy
     from edgetwin.scenario import Scenario, load_scenario, scenario_names
     from edgetwin.sweeps import sweep
-    from edgetwin.tasks import Task, register_task
     from edgetwin.systems.planner.hook import training_hook
+    from edgetwin.tasks import Task, register_task
 
 __version__ = "0.1.0"
 __all__ = [

@@ -77,7 +77,10 @@ PolicyPlace = Annotated[
     ),
 ]
 BackendKind = Annotated[
-    str, typer.Option("--backend", help="sim (the twin) or hardware.", autocompletion=_starting(_backends))
+    str,
+    typer.Option(
+        "--backend", help="sim (the twin) or hardware.", autocompletion=_starting(_backends)
+    ),
 ]
 Duration = Annotated[
     float | None, typer.Option("--duration", help="Simulated seconds at most; default by task.")
