@@ -5,7 +5,7 @@ import pickle
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from pathlib import Path
@@ -134,7 +134,7 @@ def run_study(
         if jobs != 1:
             raise ValueError(f"jobs is {jobs}; who is watched runs in one process.")
         work = partial(_watched_cell, study, kept, watch)
-    with Progress("runs", quiet_s=2.0 if watch is None else 1e9) as progress:
+    with Progress("runs") if watch is None else nullcontext() as progress:
         kpis = run_cells(folder.cells, keys, work, jobs, progress, engine=engine)
     return tuple(
         Row(board=b, scenario=s, policy=p, seed=n, kpis=figures)

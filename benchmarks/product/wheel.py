@@ -79,7 +79,8 @@ def _mypy(folder: Path) -> list[str]:
 
     make_start("policy", "mine", made)
     done = subprocess.run(
-        [sys.executable, "-m", "mypy", "--strict", "--no-incremental", "mine.py", "test_mine.py"],
+        [sys.executable, "-m", "mypy", "--strict", f"--cache-dir={ROOT / '.mypy_cache'}", "mine.py",
+         "test_mine.py"],
         cwd=made, capture_output=True, text=True, check=False,
     )  # fmt: skip
     lines = done.stdout.splitlines()
