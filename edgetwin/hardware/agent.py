@@ -268,7 +268,7 @@ class Sampler:
         self.energy_j = 0.0
         self.energy_known = True
         self.after = None  # type: Optional[Callable[[float], None]]
-        self._power_at = None  # type: Optional[Tuple[float, float]]
+        self._counted_at = None  # type: Optional[Tuple[float, float]]
         self._wanted = threading.Event()
         self._done = threading.Event()
         self._turn = 0
@@ -344,17 +344,17 @@ class Sampler:
         value, at_s = self.input.value, self.input.at_s
         if value is None:
             return
-        if self._power_at is not None:
-            before_s, before_w = self._power_at
+        if self._counted_at is not None:
+            before_s, before_w = self._counted_at
             gap_s = at_s - before_s
             if gap_s > STALE_S:
                 self.energy_known = False
             self.energy_j += 0.5 * (value + before_w) * gap_s * self.scale
-        self._power_at = (at_s, value)
+        self._counted_at = (at_s, value)
 
     def zero(self) -> None:
         """Count energy from here."""
-        self._power_at = None
+        self._counted_at = None
         self.energy_j, self.energy_known = 0.0, True
 
     def _read_stat(self) -> None:
@@ -989,9 +989,9 @@ class Device:
                 for form in ("in%s_input", "curr%s_input")
             ]
             return ([], 1.0) if not all(map(self.files.find, ([p] for p in pair))) else (pair, 1e-6)
-        power = self.files.find(option.get("power"))
-        if power:
-            return [power], float(option.get("w_per_count", 1e-3))
+        product = self.files.find(option.get("power"))
+        if product:
+            return [product], float(option.get("w_per_count", 1e-3))
         pair = [
             p for p in map(self.files.find, (option.get("voltage"), option.get("current"))) if p
         ]

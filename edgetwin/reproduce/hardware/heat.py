@@ -23,16 +23,16 @@ def trip(quick: bool) -> dict[str, Any]:
     bar_s = board.limits.control_period_s.value + sensor_s
     with served(NAME) as virtual:
         found = [_one(virtual, board) for _ in range(3 if quick else 10)]
-    slowest_s = max(times["lowered_s"] for times in found)
-    refused = min(times["refused"] for times in found)
-    back = min(times["given_back"] for times in found)
+    slowest_s = max(one["lowered_s"] for one in found)
+    refused = min(one["refused"] for one in found)
+    back = min(one["given_back"] for one in found)
     return row(
         {
             "slowest s": Figure(value=slowest_s, bar=bar_s),
             "asked for more and refused": Figure(value=refused, bar=1.0, at_least=True),
             "given back": Figure(value=back, bar=1.0, at_least=True),
         },
-        n=len(found), all_s=[times["lowered_s"] for times in found],
+        n=len(found), all_s=[one["lowered_s"] for one in found],
     )  # fmt: skip
 
 

@@ -89,7 +89,7 @@ def _periods(root: str, target: str, duration_s: float) -> dict[str, Any]:
             periods_s.append(device.info()["period_s"])
         info = device.info()
     return {
-        "share": 1.0 - info["late"] / info["periods"], "periods": info["periods"],
+        "share": 1.0 - info["late"] / info["n_periods"], "periods": info["n_periods"],
         "worst_late_s": info["worst_late_s"], "median_s": _median(periods_s),
         "p99_s": float(np.percentile(periods_s, 99)), "late_is": "more than a tenth of a period",
     }  # fmt: skip
