@@ -457,9 +457,43 @@ def started_ticks(pid: int) -> int:
     return -1 if fields[0] == "Z" else int(fields[19])
 
 
+def pen_of(pid: int) -> str:
+    """The control group of a job: what leaves its process group does not leave this."""
+    return "/sys/fs/cgroup/edgetwin-%d" % pid
+
+
+def pen_in(pid: int) -> None:
+    """Put a job into a control group of its own, where the kernel has the second version."""
+    try:
+        os.mkdir(pen_of(pid))
+        with open(pen_of(pid) + "/cgroup.procs", "w") as file:
+            file.write(str(pid))
+    except OSError:
+        pass
+
+
+def empty_pen(pid: int) -> None:
+    """Kill all that is in a job's control group, and take the group away."""
+    pen = pen_of(pid)
+    try:
+        with open(pen + "/cgroup.kill", "w") as file:
+            file.write("1")
+        until_s = now_s() + 1.0
+        while now_s() < until_s:
+            with open(pen + "/cgroup.procs") as file:
+                if not file.read():
+                    break
+            time.sleep(0.01)
+        os.rmdir(pen)
+    except OSError:
+        pass
+
+
 def kill_jobs(jobs: List[List[int]]) -> None:
     """Kill process groups [pid, start]; a number that another process has by now is left alone."""
     for pid, ticks in jobs:
+        if os.path.isdir(pen_of(pid)):
+            empty_pen(pid)
         if pid > 1 and started_ticks(pid) == ticks:
             try:
                 os.killpg(pid, signal.SIGKILL)
@@ -1746,6 +1780,8 @@ class Agent:
         except OSError as error:
             raise Refused("%s does not start: %s" % (command[0][:80], said(error)), "io")
         assert process.stdin
+        if not self.files.base:
+            pen_in(process.pid)
         os.set_blocking(process.stdin.fileno(), False)
         return Job(process, unit, Counters(process.pid) if not self.tree else None, self.scale)
 
