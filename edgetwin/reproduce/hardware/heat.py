@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from edgetwin.hardware import Device
 from edgetwin.hardware.safety import Limits, limits_c
-from edgetwin.reproduce.hardware.bench import Served, served, wait_until
+from edgetwin.reproduce.hardware.bench import Served, same, served, wait_until
 from edgetwin.studies import Figure, row
 from hw_models.board import Board, Knobs, load_board
 
@@ -56,7 +56,7 @@ def _one(served_board: Served, board: Board) -> dict[str, float]:
         finally:
             device.close()
             served_board.say("heat 30")
-    back = wait_until(lambda: served_board.knobs() == before, 10.0)
+    back = wait_until(lambda: not same(before, served_board.knobs()), 10.0)
     return {
         "lowered_s": lowered_s, "refused": len(refused) / len(top),
         "given_back": float(back is not None),
