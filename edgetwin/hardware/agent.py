@@ -1068,6 +1068,7 @@ class Agent:
         self.deadman_s, self.longest_s, self.held_since_s = 5.0, 3600.0, 0.0
         self.heard_s = self.beat_s = now_s()
         self.zero_s = now_s()
+        self.zones = []  # type: List[Tuple[Channel, float]]
         self.tripped = ""
         self.trips = 0
         self.blind_since_s = None  # type: Optional[float]
@@ -1414,6 +1415,10 @@ class Agent:
         sampler.input = next(
             (c for c in device.channels if c.kind == "rail" and c.name == device.input), None
         )
+        limits_c = device.limits_c
+        self.zones = [
+            (c, limits_c.get(c.name, HOTTEST_C)) for c in device.channels if c.kind == "zone"
+        ]
         sampler.after = self._supervise
         self.spec, self.device, self.sampler = spec, device, sampler
         sampler.start()
@@ -1658,18 +1663,12 @@ class Agent:
 
     def _supervise(self, at_s: float) -> None:
         """After every sample: too hot, or blind, and the clocks go down at once."""
-        device = self.device
-        if device is None:
-            return
         hot, seen, cool = "", False, True
-        for channel in device.channels:
-            if channel.kind != "zone":
-                continue
-            value_c = channel.fresh(at_s)
-            if value_c is None:
+        for channel, limit_c in self.zones:
+            value_c = channel.value
+            if value_c is None or at_s - channel.at_s > STALE_S:
                 continue
             seen = True
-            limit_c = device.limits_c.get(channel.name, HOTTEST_C)
             cool = cool and value_c < limit_c - COOLER_K
             if value_c >= limit_c:
                 hot = "%s is at %.1f degC, the limit is %.1f" % (channel.name, value_c, limit_c)

@@ -124,8 +124,9 @@ def _python() -> str:
 
 
 def _processor_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    """Time on a processor of all threads, to the nanosecond: sampled ticks beat with 50 Hz."""
+    files = Path(f"/proc/{pid}/task").glob("*/schedstat")
+    return 1e-9 * sum(int(file.read_text().split()[0]) for file in files)
 
 
 def _resident_bytes(pid: int) -> float:
