@@ -268,7 +268,7 @@ class Sampler:
         self.energy_j = 0.0
         self.energy_known = True
         self.after = None  # type: Optional[Callable[[float], None]]
-        self._power_at = None  # type: Optional[Tuple[float, float]]
+        self._counted_at = None  # type: Optional[Tuple[float, float]]
         self._wanted = threading.Event()
         self._done = threading.Event()
         self._turn = 0
@@ -344,17 +344,17 @@ class Sampler:
         value, at_s = self.input.value, self.input.at_s
         if value is None:
             return
-        if self._power_at is not None:
-            before_s, before_w = self._power_at
+        if self._counted_at is not None:
+            before_s, before_w = self._counted_at
             gap_s = at_s - before_s
             if gap_s > STALE_S:
                 self.energy_known = False
             self.energy_j += 0.5 * (value + before_w) * gap_s * self.scale
-        self._power_at = (at_s, value)
+        self._counted_at = (at_s, value)
 
     def zero(self) -> None:
         """Count energy from here."""
-        self._power_at = None
+        self._counted_at = None
         self.energy_j, self.energy_known = 0.0, True
 
     def _read_stat(self) -> None:
@@ -457,9 +457,43 @@ def started_ticks(pid: int) -> int:
     return -1 if fields[0] == "Z" else int(fields[19])
 
 
+def pen_of(pid: int) -> str:
+    """The control group of a job: what leaves its process group does not leave this."""
+    return "/sys/fs/cgroup/edgetwin-%d" % pid
+
+
+def pen_in(pid: int) -> None:
+    """Put a job into a control group of its own, where the kernel has the second version."""
+    try:
+        os.mkdir(pen_of(pid))
+        with open(pen_of(pid) + "/cgroup.procs", "w") as file:
+            file.write(str(pid))
+    except OSError:
+        pass
+
+
+def empty_pen(pid: int) -> None:
+    """Kill all that is in a job's control group, and take the group away."""
+    pen = pen_of(pid)
+    try:
+        with open(pen + "/cgroup.kill", "w") as file:
+            file.write("1")
+        until_s = now_s() + 1.0
+        while now_s() < until_s:
+            with open(pen + "/cgroup.procs") as file:
+                if not file.read():
+                    break
+            time.sleep(0.01)
+        os.rmdir(pen)
+    except OSError:
+        pass
+
+
 def kill_jobs(jobs: List[List[int]]) -> None:
     """Kill process groups [pid, start]; a number that another process has by now is left alone."""
     for pid, ticks in jobs:
+        if os.path.isdir(pen_of(pid)):
+            empty_pen(pid)
         if pid > 1 and started_ticks(pid) == ticks:
             try:
                 os.killpg(pid, signal.SIGKILL)
@@ -989,9 +1023,9 @@ class Device:
                 for form in ("in%s_input", "curr%s_input")
             ]
             return ([], 1.0) if not all(map(self.files.find, ([p] for p in pair))) else (pair, 1e-6)
-        power = self.files.find(option.get("power"))
-        if power:
-            return [power], float(option.get("w_per_count", 1e-3))
+        product = self.files.find(option.get("power"))
+        if product:
+            return [product], float(option.get("w_per_count", 1e-3))
         pair = [
             p for p in map(self.files.find, (option.get("voltage"), option.get("current"))) if p
         ]
@@ -1034,6 +1068,7 @@ class Agent:
         self.deadman_s, self.longest_s, self.held_since_s = 5.0, 3600.0, 0.0
         self.heard_s = self.beat_s = now_s()
         self.zero_s = now_s()
+        self.zones = []  # type: List[Tuple[Channel, float]]
         self.tripped = ""
         self.trips = 0
         self.blind_since_s = None  # type: Optional[float]
@@ -1380,6 +1415,10 @@ class Agent:
         sampler.input = next(
             (c for c in device.channels if c.kind == "rail" and c.name == device.input), None
         )
+        limits_c = device.limits_c
+        self.zones = [
+            (c, limits_c.get(c.name, HOTTEST_C)) for c in device.channels if c.kind == "zone"
+        ]
         sampler.after = self._supervise
         self.spec, self.device, self.sampler = spec, device, sampler
         sampler.start()
@@ -1624,18 +1663,12 @@ class Agent:
 
     def _supervise(self, at_s: float) -> None:
         """After every sample: too hot, or blind, and the clocks go down at once."""
-        device = self.device
-        if device is None:
-            return
         hot, seen, cool = "", False, True
-        for channel in device.channels:
-            if channel.kind != "zone":
-                continue
-            value_c = channel.fresh(at_s)
-            if value_c is None:
+        for channel, limit_c in self.zones:
+            value_c = channel.value
+            if value_c is None or at_s - channel.at_s > STALE_S:
                 continue
             seen = True
-            limit_c = device.limits_c.get(channel.name, HOTTEST_C)
             cool = cool and value_c < limit_c - COOLER_K
             if value_c >= limit_c:
                 hot = "%s is at %.1f degC, the limit is %.1f" % (channel.name, value_c, limit_c)
@@ -1746,6 +1779,8 @@ class Agent:
         except OSError as error:
             raise Refused("%s does not start: %s" % (command[0][:80], said(error)), "io")
         assert process.stdin
+        if not self.files.base:
+            pen_in(process.pid)
         os.set_blocking(process.stdin.fileno(), False)
         return Job(process, unit, Counters(process.pid) if not self.tree else None, self.scale)
 

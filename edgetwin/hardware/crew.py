@@ -1,18 +1,19 @@
 """The jobs that a device runs: what each was asked, where it is and what became of it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import isinf
 from typing import Any, final
 
 from edgetwin.backend import JobId, JobResult
 from edgetwin.kernel import QOS_SHARE
+from edgetwin.replay.life import kpis_of
 from edgetwin.simulator.jobs import table_of, work_of
 from hw_models.board import Board
 from hw_models.jobs import Application, Job, LoadJob, TrainingJob, job_kind
 from hw_models.naming import unknown
 from hw_models.performance import job_title
-from hw_models.trace import JobReading
+from hw_models.trace import JobReading, Reading, Trace
 
 
 @final
@@ -156,3 +157,18 @@ class Crew:
         member = self.working[ident]
         assert isinstance(member.job, TrainingJob)
         member.job = replace(member.job, batch=batch)
+
+
+def kpis_of_run(
+    board: Board, readings: Sequence[Reading], jobs: Sequence[JobResult], now_s: float
+) -> dict[str, float | None]:
+    """Key figures as a recording has them, with the work that the jobs themselves have told."""
+    done = {
+        kind: sum(job.work for job in jobs if job.kind == kind)
+        for kind in ("application", "training")
+    }
+    return kpis_of(board, Trace.from_readings(readings), now_s) | {
+        "completed": float(sum(job.end_s is not None for job in jobs)),
+        "instructions_done": done["application"],
+        "samples_done": done["training"],
+    }

@@ -5,16 +5,16 @@ from dataclasses import asdict
 from typing import Any, Final, final
 
 from edgetwin.backend import Applied, JobId, JobResult, asked_knobs
-from edgetwin.hardware.crew import Crew, Member
+from edgetwin.hardware.crew import Crew, Member, kpis_of_run
 from edgetwin.hardware.errors import HardwareError
 from edgetwin.hardware.events import IDLE, Event, Stop, events_of, kept_until
 from edgetwin.hardware.link import PROTOCOLS, Link, RefusedError
 from edgetwin.hardware.pace import OVERRUNS, Overrun, Pace
 from edgetwin.hardware.qos import QosLoop
 from edgetwin.hardware.safety import Limits, description
-from edgetwin.hardware.seen import reading_of
+from edgetwin.hardware.seen import reading_of, recorded
+from edgetwin.hardware.wishes import kept, place_of, wishes
 from edgetwin.hardware.words import words_of
-from edgetwin.replay.life import kpis_of
 from edgetwin.scenario import Arrival, Scenario
 from hw_models.board import Board, Knobs
 from hw_models.jobs import Job, JobKind, job_kind
@@ -140,7 +140,7 @@ class Device:
             self._migrate(ident, refused, f"placement.{ident}", unit=unit)
         for ident, batch in knobs.batch.items():
             self._migrate(ident, refused, f"batch.{ident}", batch=batch)
-        return Applied(accepted=_kept(knobs, refused), refused=refused)
+        return Applied(accepted=kept(knobs, refused), refused=refused)
 
     def advance(self, dt_s: float) -> Trace:
         """Wait dt_s; the trace ends with the reading at its end, recorded ones before it."""
@@ -153,7 +153,7 @@ class Device:
         last = self._look()
         if dt_s > 0:
             self._pace.period_ended(end_ns * _NS, dt_s)
-        between = self._recorded(start_ns * _NS, end_ns * _NS)
+        between = recorded(self.board, self.said, start_ns * _NS, end_ns * _NS, self._cap_w)
         return Trace.from_readings([*between, last])
 
     def results(self) -> tuple[JobResult, ...]:
@@ -164,16 +164,7 @@ class Device:
         """Key figures since reset, from the readings; None for what was not measured."""
         if not self._readings:
             return {}
-        trace = Trace.from_readings(self._readings)
-        jobs = self.results()
-        found = kpis_of(self.board, trace, self._now_ns * _NS)
-        done = {kind: sum(j.work for j in jobs if j.kind == kind)
-                for kind in ("application", "training")}  # fmt: skip
-        return found | {
-            "completed": float(len(self._crew.finished)),
-            "instructions_done": done["application"],
-            "samples_done": done["training"],
-        }
+        return kpis_of_run(self.board, self._readings, self.results(), self._now_ns * _NS)
 
     @property
     def done(self) -> bool:
@@ -199,11 +190,6 @@ class Device:
     def agent_pid(self) -> int:
         """The agent's process on the board."""
         return int(self.found["agent"])
-
-    @property
-    def link_pid(self) -> int:
-        """The process at this end of the link: the agent itself, or the ssh client."""
-        return self._link.pid
 
     def info(self) -> dict[str, Any]:
         """Timing of the run, and what is wrong with which sensor, beside the last reading."""
@@ -236,29 +222,14 @@ class Device:
 
     def _turn(self, knobs: Knobs) -> dict[str, str]:
         """Clocks and fan in one request; what was refused, by its place in Knobs."""
-        clocks: dict[str, dict[str, Any]] = {}
-        for domain, governor in knobs.governor.items():
-            if governor == "qos-dvfs":
-                self._qos.take(domain)
-            else:
-                self._qos.leave(domain)
-                clocks[domain] = {"governor": governor}
-        for domain, hz in knobs.freq_hz.items():
-            self._qos.leave(domain)
-            clocks[domain] = {"hz": hz}
+        clocks = wishes(knobs, self._qos)
         if not clocks and knobs.fan is None:
             return {}
         said = self._ask("apply", clocks=clocks, fan=knobs.fan)
         if self._watch is not None:
             for path, text in said["wrote"]:
                 self._watch(path, text)
-        refused = {}
-        for name, why in said["refused"].items():
-            group = "fan" if name == "fan" else (
-                f"freq_hz.{name}" if name in knobs.freq_hz else f"governor.{name}"
-            )  # fmt: skip
-            refused[group] = why
-        return refused
+        return {place_of(knobs, name): why for name, why in said["refused"].items()}
 
     def _migrate(self, ident: JobId, refused: dict[str, str], place: str, **what: Any) -> None:
         try:
@@ -291,16 +262,6 @@ class Device:
             self._readings.pop()
         self._readings.append(reading)
         return reading
-
-    def _recorded(self, start_s: float, end_s: float) -> list[Reading]:
-        """Readings that the agent kept on the way, at the times at which it took them."""
-        late_s = self.said["t_s"] - end_s
-        found: list[Reading] = []
-        for said in self.said.get("batch", ()):
-            t_s = said["t_s"] - late_s
-            if (found[-1].t_s if found else start_s) + 1e-6 < t_s < end_s - 1e-6:
-                found.append(reading_of(self.board, said, t_s, self._cap_w, {}))
-        return found
 
     def _wait(self, end_ns: int) -> None:
         """Wait until end_ns; on the way the QoS rule decides every control period of the board."""
@@ -335,16 +296,3 @@ class Device:
         if end is not None:
             self._todo.append(end)
             self._todo.sort(key=lambda event: event.t_s)
-
-
-def _kept(knobs: Knobs, refused: Mapping[str, str]) -> Knobs:
-    """The knobs that were taken."""
-    if not refused:
-        return knobs
-    return Knobs(
-        freq_hz={d: f for d, f in knobs.freq_hz.items() if f"freq_hz.{d}" not in refused},
-        governor={d: g for d, g in knobs.governor.items() if f"governor.{d}" not in refused},
-        placement={j: u for j, u in knobs.placement.items() if f"placement.{j}" not in refused},
-        fan=None if "fan" in refused else knobs.fan,
-        batch={j: n for j, n in knobs.batch.items() if f"batch.{j}" not in refused},
-    )

@@ -175,19 +175,33 @@ class Link:
         except ValueError:
             raise self._failed(f"says {line[:80]!r}, which is no answer") from None
         if isinstance(said, dict) and said.get("event") == "end":
-            wrong = "; ".join(said.get("wrong") or ()) or "the board is as it was found"
-            raise self._failed(f"has ended: {said.get('why')}; {wrong}")
+            raise self._failed(_farewell(said))
         return said if isinstance(said, dict) else {}
 
     def _why(self) -> str:
-        """What the other end said last, now that it is gone; a guardian needs time to speak."""
-        until_s = time.monotonic() + GUARDIAN_S
+        """What the other end said last, now that it is gone: the agent, else its guardian."""
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(1.0)
+        until_s = time.monotonic() + 1.0
+        while select.select([self._out], [], [], _left_s(until_s))[0]:
+            data = os.read(self._out, 1 << 18)
+            if not data:
+                break
+            self._rest += data
+        for line in self._rest.splitlines():
+            with suppress(ValueError):
+                said = json.loads(line)
+                if isinstance(said, dict) and said.get("event") == "end":
+                    return _farewell(said)
+        return f"has ended ({self._guardians_words()})"
+
+    def _guardians_words(self) -> str:
+        """The last lines on stderr; a guardian needs time to speak."""
+        until_s = time.monotonic() + GUARDIAN_S
         while not (lines := self._said()) and time.monotonic() < until_s:
             time.sleep(0.05)
         told = "; ".join(line.removeprefix("edgetwin agent: ") for line in lines[-3:])
-        return f"has ended ({told or f'exit code {self._process.returncode}'})"
+        return told or f"exit code {self._process.returncode}"
 
     def _said(self) -> list[str]:
         self._stderr.seek(0)
@@ -214,6 +228,12 @@ class RefusedError(Exception):
     def __init__(self, text: str, kind: str) -> None:
         super().__init__(text)
         self.kind = kind
+
+
+def _farewell(said: dict[str, Any]) -> str:
+    """The last words of an agent: why it has ended, and whether everything is back."""
+    wrong = "; ".join(said.get("wrong") or ()) or "the board is as it was found"
+    return f"has ended: {said.get('why')}; {wrong}"
 
 
 def _left_s(until_s: float) -> float:

@@ -13,14 +13,14 @@ OVERRUNS: Final[tuple[Overrun, ...]] = ("catch-up", "shift")
 class Timing:
     """What became of the schedule: all in board seconds, counted since reset.
 
-    period_s is the last period as measured, late_s how late the last one ended, late periods ended
-    more than a tenth of themselves too late.
+    period_s is the last period as measured, late_s how late the last one ended; late of n_periods
+    ended more than a tenth of themselves too late.
     """
 
     period_s: float = 0.0
     late_s: float = 0.0
     worst_late_s: float = 0.0
-    periods: int = 0
+    n_periods: int = 0
     late: int = 0
     shifted_s: float = 0.0
 
@@ -61,7 +61,7 @@ class Pace:
         timing.period_s = (at_s - self._last_s) * self.scale
         timing.late_s = max(self.now_s() - t_s, 0.0)
         timing.worst_late_s = max(timing.worst_late_s, timing.late_s)
-        timing.periods += 1
+        timing.n_periods += 1
         self._last_s = at_s
         if timing.late_s > 0.1 * period_s:
             timing.late += 1

@@ -103,3 +103,16 @@ def _throttled(
             return True
     held = freqs_hz_of(board, {name: float(hz) for name, hz in pinned.items()})
     return any(freq_hz.get(name, hz) < hz for name, hz in held.items())
+
+
+def recorded(
+    board: Board, said: Mapping[str, Any], start_s: float, end_s: float, cap_w: float | None
+) -> list[Reading]:
+    """Readings that the agent kept between two times of the run, at those at which it took them."""
+    late_s = said["t_s"] - end_s
+    found: list[Reading] = []
+    for one in said.get("batch", ()):
+        t_s = one["t_s"] - late_s
+        if (found[-1].t_s if found else start_s) + 1e-6 < t_s < end_s - 1e-6:
+            found.append(reading_of(board, one, t_s, cap_w, {}))
+    return found

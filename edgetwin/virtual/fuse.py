@@ -37,14 +37,14 @@ class BoardFiles:
     def getattr(self, path: str, fh: Any = None) -> dict[str, Any]:
         """Type, permissions and the size that sysfs would give."""
         tree = self.board.tree
-        times = dict.fromkeys(("st_atime", "st_mtime", "st_ctime"), self._start_ns)
+        stamps = dict.fromkeys(("st_atime", "st_mtime", "st_ctime"), self._start_ns)
         if path in tree.folders:
-            return {"st_mode": stat.S_IFDIR | 0o755, "st_nlink": 2, **times}
+            return {"st_mode": stat.S_IFDIR | 0o755, "st_nlink": 2, **stamps}
         if not self.board.exists(path):
             raise OSError(errno.ENOENT, "no such file")
         node = tree.files[path]
         size = len(node.link) if node.link else node.size_bytes
-        return {"st_mode": node.st_mode, "st_nlink": 1, "st_size": size, **times}
+        return {"st_mode": node.st_mode, "st_nlink": 1, "st_size": size, **stamps}
 
     def readdir(self, path: str, fh: Any) -> list[str]:
         """Names in a folder."""

@@ -97,10 +97,10 @@ def add_rails(tree: Tree) -> None:
         currents, labels = patterns(board, f"{rail}.current"), patterns(board, f"{rail}.label")
         in_si = any("INA231" in path for path in (*powers, *volts))
         scale = 1.0 if in_si else 1000.0
-        power = partial(_counted, partial(_watts, tree, rail), scale)
+        watts = partial(_counted, partial(_watts, tree, rail), scale)
         amps = partial(_counted, partial(_watts, tree, rail), scale / _BUS_V)
-        volt = partial(_counted, lambda: _BUS_V, scale)
-        for paths, read in ((powers, power), (volts, volt), (currents, amps)):
+        supply = partial(_counted, lambda: _BUS_V, scale)
+        for paths, read in ((powers, watts), (volts, supply), (currents, amps)):
             for path in paths[:1]:
                 tree.show(_named(path), read)
         for path in labels[:1]:
@@ -178,7 +178,7 @@ def add_loads(tree: Tree) -> None:
     memory = board.power.memory
     if memory is not None:
         for path in patterns(board, f"{memory.domain}.load"):
-            tree.show(path, partial(_active_khz, tree, memory.domain), size_bytes=0)
+            tree.show(path, partial(_active, tree, memory.domain), size_bytes=0)
     tree.show("/proc/stat", lambda: _stat(tree), size_bytes=0)
     model = f"{board.title}\0"
     tree.show("/proc/device-tree/model", lambda: model, size_bytes=len(model))
@@ -188,7 +188,7 @@ def _permille(tree: Tree, unit: str) -> str:
     return shown(round(1000.0 * tree.twin.busy(unit)))
 
 
-def _active_khz(tree: Tree, domain: str) -> str:
+def _active(tree: Tree, domain: str) -> str:
     """The activity monitor counts how many kHz of its clock the memory worked."""
     return shown(round(tree.twin.memory_busy() * tree.twin.hz(domain) / 1e3))
 

@@ -28,11 +28,11 @@ def _example(board: Board, layout: str) -> str:
     rails = [rail.upper() for rail in board.sensors.rails]
     ram = "RAM 1/2MB (lfb 1x4MB) SWAP 0/1MB (cached 0MB)"
     if layout == "jetpack4":
-        powers = " ".join(f"{rail} 1/1" for rail in rails)
-        return f"{ram} CPU [{cores}] EMC_FREQ 1%@204 GR3D_FREQ 1%@76 APE 25 {zones} {powers}"
-    powers = " ".join(f"{rail} 1mW/1mW" for rail in rails)
+        shown = " ".join(f"{rail} 1/1" for rail in rails)
+        return f"{ram} CPU [{cores}] EMC_FREQ 1%@204 GR3D_FREQ 1%@76 APE 25 {zones} {shown}"
+    shown = " ".join(f"{rail} 1mW/1mW" for rail in rails)
     head = f"01-01-2026 00:00:00 {ram} CPU [{cores}]"
-    return f"{head} EMC_FREQ 1%@204 GR3D_FREQ 1%@[306] APE 200 {zones} {powers}"
+    return f"{head} EMC_FREQ 1%@204 GR3D_FREQ 1%@[306] APE 200 {zones} {shown}"
 
 
 def _cores(board: Board) -> int:

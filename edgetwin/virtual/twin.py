@@ -18,7 +18,7 @@ from hw_models.limits import fan_by_trips
 from hw_models.workloads import application_names, load_application
 
 # Sensors sample ten times a second at most: the twin need not follow every access exactly.
-_STEP_NS: Final = 5_000_000
+_STEP_S: Final = 5e-3
 # What devfreq calls the governors of a Jetson's GPU, for those of the twin.
 DEVFREQ_GOVERNORS: Final[dict[Governor, str]] = {
     "schedutil": "nvhost_podgov",
@@ -71,7 +71,7 @@ class Twin:
         """Bring the twin to the present."""
         now_s = (time.monotonic() - self._zero_s) * self.speed + self._jump_s
         now_ns = round(now_s * 1e9)
-        if now_ns - self.sim.now_ns >= _STEP_NS:
+        if now_ns - self.sim.now_ns >= _STEP_S * 1e9:
             self.sim.run_until(now_ns)
             if self._fan_override is not None:
                 self._follow_fan()

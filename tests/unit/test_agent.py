@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from edgetwin.hardware import agent
 from edgetwin.hardware.agent import SHAPES
 from edgetwin.hardware.errors import HardwareError
 from edgetwin.hardware.link import PROTOCOLS, Link, RefusedError
@@ -258,13 +259,11 @@ def test_an_agent_that_hangs_is_replaced_by_its_guardian(link: MADE, root: Path)
 def test_what_a_dead_pair_left_is_put_back_at_the_next_start(link: MADE, root: Path) -> None:
     found = state_of(root)
     one = changed(link)
-    agent = agent_of(one)
-    guardian = guardian_of(agent)
+    guardian = guardian_of(agent_of(one))
     assert guardian is not None
-    for pid in (guardian, agent):
-        os.kill(pid, signal.SIGSTOP)
-    for pid in (guardian, agent):
-        os.kill(pid, signal.SIGKILL)
+    for number in (signal.SIGSTOP, signal.SIGKILL):
+        for pid in (guardian, agent_of(one)):
+            os.kill(pid, number)
     one._broken = "killed"
     time.sleep(0.2)
     assert state_of(root) != found
@@ -405,6 +404,23 @@ def test_jobs_end_with_the_session_children_and_all(link: MADE, tmp_path: Path) 
     child = int(mark.read_text())
     os.kill(agent_of(one), signal.SIGKILL)
     assert wait_until(lambda: not os.path.exists(f"/proc/{child}") or _is_zombie(child), 8.0)
+
+
+def test_what_leaves_its_process_group_does_not_leave_its_control_group(tmp_path: Path) -> None:
+    mark = tmp_path / "child"
+    job = subprocess.Popen(["sh", "-c", f"sleep 0.3; setsid sleep 1000 & echo $! > {mark}; wait"])
+    agent.pen_in(job.pid)
+    if not Path(agent.pen_of(job.pid), "cgroup.kill").exists():
+        job.kill()
+        job.wait()
+        pytest.skip("no control groups of version 2 that we may make here")
+    assert wait_until(lambda: mark.exists() and bool(mark.read_text().strip()), 5.0) is not None
+    child = int(mark.read_text())
+    time.sleep(0.5)
+    agent.kill_jobs([[job.pid, agent.started_ticks(job.pid)]])
+    job.wait(5.0)
+    assert wait_until(lambda: _is_zombie(child), 5.0) is not None
+    assert not Path(agent.pen_of(job.pid)).exists()
 
 
 def test_a_core_that_is_not_there_takes_no_job(link: MADE) -> None:

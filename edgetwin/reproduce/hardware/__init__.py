@@ -1,0 +1,1 @@
+"""The hardware path against virtual boards: faults, hostile messages, loops, round trips."""

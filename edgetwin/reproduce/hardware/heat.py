@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from edgetwin.hardware import Device
 from edgetwin.hardware.safety import Limits, limits_c
-from edgetwin.reproduce.hardware.bench import Served, served, wait_until
+from edgetwin.reproduce.hardware.bench import Served, same, served, wait_until
 from edgetwin.studies import Figure, row
 from hw_models.board import Board, Knobs, load_board
 
@@ -23,16 +23,16 @@ def trip(quick: bool) -> dict[str, Any]:
     bar_s = board.limits.control_period_s.value + sensor_s
     with served(NAME) as virtual:
         found = [_one(virtual, board) for _ in range(3 if quick else 10)]
-    slowest_s = max(times["lowered_s"] for times in found)
-    refused = min(times["refused"] for times in found)
-    back = min(times["given_back"] for times in found)
+    slowest_s = max(one["lowered_s"] for one in found)
+    refused = min(one["refused"] for one in found)
+    back = min(one["given_back"] for one in found)
     return row(
         {
             "slowest s": Figure(value=slowest_s, bar=bar_s),
             "asked for more and refused": Figure(value=refused, bar=1.0, at_least=True),
             "given back": Figure(value=back, bar=1.0, at_least=True),
         },
-        n=len(found), all_s=[times["lowered_s"] for times in found],
+        n=len(found), all_s=[one["lowered_s"] for one in found],
     )  # fmt: skip
 
 
@@ -56,7 +56,7 @@ def _one(served_board: Served, board: Board) -> dict[str, float]:
         finally:
             device.close()
             served_board.say("heat 30")
-    back = wait_until(lambda: served_board.knobs() == before, 10.0)
+    back = wait_until(lambda: not same(before, served_board.knobs()), 10.0)
     return {
         "lowered_s": lowered_s, "refused": len(refused) / len(top),
         "given_back": float(back is not None),

@@ -1,283 +1,33 @@
 """Faults on purpose: a host drives a virtual board, something breaks, the board is looked at."""
 
-import json
 import os
-import select
 import signal
+import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, final
+from typing import Final
 
 import numpy as np
 
-from edgetwin.hardware import Device, HardwareError, Limits
+from edgetwin.hardware import Device
 from edgetwin.hardware.agent import SHAPES
-from edgetwin.reproduce.hardware.bench import (
-    Served,
-    Sshd,
-    command_name,
-    guardian_of,
-    kill,
-    same,
-    wait_until,
+from edgetwin.reproduce.hardware.bench import Served, Sshd, guardian_of, kill, same, wait_until
+from edgetwin.reproduce.hardware.breaking import (
+    HOST_FAULTS,
+    SENSOR_FAULTS,
+    SSH_FAULTS,
+    break_sensor,
+    second_host,
 )
-from hw_models.board import Board, Knobs, load_board
-from hw_models.jobs import LoadJob
+from edgetwin.reproduce.hardware.case import Case, Outcome
+from edgetwin.reproduce.hardware.driver import fork_host
+from hw_models.board import load_board
 
-LIMITS: Final = Limits(deadman_s=2.0, longest_s=600.0)
 STARTED_S: Final = 120.0
 RESTORED_S: Final = 12.0  # dead-man, guardian's patience and the longest slow read, with room
-SEEN_S: Final = 0.7  # a broken sensor may still be read for so long: it is stale then
-SENSOR_FAULTS: Final = ("eio", "again", "stuck", "garbage", "slow", "vanish")
-
-
-@final
-@dataclass(slots=True, kw_only=True)
-class Outcome:
-    """What became of one injection."""
-
-    kind: str
-    link: str
-    seed: int
-    restored_s: float | None = None
-    different: list[str] = field(default_factory=list)
-    outside: list[str] = field(default_factory=list)
-    invented: list[str] = field(default_factory=list)
-    error: str = ""
-    hung: str = ""
-    unexplained: str = ""
-
-    @property
-    def ok(self) -> bool:
-        """Board as it was found, nothing written elsewhere, nothing made up, no hang, a reason."""
-        broken = (self.different, self.outside, self.invented, self.hung, self.unexplained)
-        return self.restored_s is not None and not any(broken)
-
-
-@final
-@dataclass(slots=True, kw_only=True)
-class Case:
-    """One injection as it runs."""
-
-    board: Board
-    served: Served
-    target: str
-    state: str
-    rng: np.random.Generator
-    host: int
-    talk: int
-    agent: int = 0
-    link: int = 0
-    guardian: int = 0
-    sshd: Sshd | None = None
-    lines: list[dict[str, Any]] = field(default_factory=list)
-    rest: bytes = b""
-
-    def hear(self, what: str, within_s: float) -> dict[str, Any] | None:
-        """The next line of the host that has this key; None when none comes in time."""
-        until_s = time.monotonic() + within_s
-        while True:
-            for line in self.lines:
-                if what in line:
-                    self.lines.remove(line)
-                    return line
-            if not select.select([self.talk], [], [], max(until_s - time.monotonic(), 0.0))[0]:
-                return None
-            data = os.read(self.talk, 65536)
-            if not data:
-                return None
-            *whole, self.rest = (self.rest + data).split(b"\n")
-            self.lines += [json.loads(line) for line in whole]
-
-
-# -- the host ------------------------------------------------------------------------------
-
-
-def fork_host(
-    board: Board, root: str, target: str, state: str, seed: int, watched: str | None = None
-) -> tuple[int, int]:
-    """A process that drives the board until SIGUSR1; its number and the end to hear it."""
-    here, there = os.pipe()
-    pid = os.fork()
-    if pid:
-        os.close(there)
-        return pid, here
-    os.close(here)
-    code = 1
-    try:
-        code = _drive(board, root, target, state, seed, there)
-    finally:
-        os._exit(code)
-
-
-def _drive(board: Board, root: str, target: str, state: str, seed: int, there: int) -> int:
-    def say(**line: Any) -> None:
-        with suppress(OSError):
-            os.write(there, json.dumps(line).encode() + b"\n")
-
-    stop = []
-    signal.signal(signal.SIGUSR1, lambda *_: stop.append(1))
-    rng = np.random.default_rng(seed)
-    device = None
-    try:
-        device = Device(board, target=target, root=root, state=state, limits=LIMITS, timeout_s=6.0)
-        device.reset(seed=seed)
-        device.submit(LoadJob(busy=1.0, freq_hz=1e9), board.unit_list[0].name)
-        said = False
-        while not stop:
-            applied = device.apply(_some_knobs(board, rng))
-            reading = device.advance(0.05).last
-            if applied.refused or device.said["faults"] or device.tripped:
-                say(refused=dict(applied.refused), faults=device.said["faults"],
-                    tripped=device.tripped)  # fmt: skip
-            say(values=device.said["values"], at=time.monotonic(), t_s=reading.t_s)
-            if not said:
-                say(ready=device.agent_pid, link=device.link_pid)
-                said = True
-        device.close()
-        say(ended="closed")
-        return 0
-    except (HardwareError, ValueError) as error:
-        if device is not None:
-            device.close()
-        say(ended=f"{type(error).__name__}: {error}")
-        return 0
-
-
-def _some_knobs(board: Board, rng: np.random.Generator) -> Knobs:
-    """Any clocks and fan levels of the board's tables, now and then a governor."""
-    freq_hz = {
-        name: float(rng.choice(clock.freqs_hz.value))
-        for name, clock in board.clocks.items()
-        if rng.random() < 0.6
-    }
-    governor = {
-        name: clock.governor
-        for name, clock in board.clocks.items()
-        if name not in freq_hz and rng.random() < 0.3
-    }
-    fan = board.limits.fan
-    level = int(rng.integers(len(fan.pwm))) if fan and rng.random() < 0.3 else None
-    return Knobs(freq_hz=freq_hz, governor=governor, fan=level)
-
-
-# -- what breaks ---------------------------------------------------------------------------
-
-
-def _host_killed(case: Case) -> str:
-    kill(case.host)
-    return ""
-
-
-def _agent_killed(case: Case) -> str:
-    kill(case.agent)
-    return "the agent was killed"
-
-
-def _guardian_killed(case: Case) -> str:
-    kill(case.guardian)
-    return "the guardian is gone"
-
-
-def _both_killed(case: Case) -> str:
-    for pid in (case.agent, case.guardian):
-        kill(pid, signal.SIGSTOP)  # neither may notice the end of the other
-    for pid in (case.guardian, case.agent):
-        kill(pid)
-    return "exit code|has ended"
-
-
-def _terminated(case: Case) -> str:
-    kill(case.agent, signal.SIGTERM)
-    return "signal 15"
-
-
-def _interrupted(case: Case) -> str:
-    kill(case.agent, signal.SIGINT)
-    return "signal 2"
-
-
-def _agent_stopped(case: Case) -> str:
-    kill(case.agent, signal.SIGSTOP)  # as if the machine slept: all its clocks jump
-    return "no answer|hung|killed"
-
-
-def _clock_jump(case: Case) -> str:
-    case.served.say(f"jump {int(case.rng.integers(60, 3600))}")
-    return "-"
-
-
-def _sshd_killed(case: Case) -> str:
-    assert case.sshd is not None
-    for pid in case.sshd.children():
-        if command_name(pid).startswith("sshd"):
-            kill(pid)
-    return "closed|reset|ended|Broken|exit code"
-
-
-def _link_stalled(case: Case) -> str:
-    assert case.sshd is not None
-    stalled = [pid for pid in case.sshd.children() if command_name(pid).startswith("sshd")]
-    for pid in stalled:
-        kill(pid, signal.SIGSTOP)
-    restored_s = wait_until(lambda: case.served.text("/edgetwin/work").strip() == "[]", 10.0)
-    time.sleep(max(0.0, 10.0 - (restored_s or 0.0)))
-    for pid in stalled:
-        kill(pid, signal.SIGCONT)
-    return "no answer|no word from the host|takes nothing|ended"
-
-
-def _write_refused(case: Case) -> str:
-    paths = [p for p in case.served.knobs() if any(shape.match(p) for shape in SHAPES)]
-    path = paths[int(case.rng.integers(len(paths)))]
-    kind = ("refuse", "deny")[int(case.rng.integers(2))]
-    case.served.say(f"{kind} {path}")
-    time.sleep(0.7)
-    case.served.say("heal")
-    return "-"
-
-
-def _blind(case: Case) -> str:
-    for path in _zone_files(case):
-        case.served.say(f"eio {path}")
-    case.hear("tripped", 0.0)
-    until_s = time.monotonic() + 4.0
-    while time.monotonic() < until_s:
-        said = case.hear("tripped", 1.0)
-        if said and said["tripped"]:
-            return "-"
-    return "no trip although no temperature can be read"
-
-
-def _zone_files(case: Case) -> list[str]:
-    found = case.served.root.glob("sys/**/thermal_zone*/temp")
-    return ["/" + str(path.relative_to(case.served.root)) for path in found]
-
-
-def _too_long(case: Case) -> str:
-    return "longest time"
-
-
-HOST_FAULTS: Final[dict[str, Callable[[Case], str]]] = {
-    "kill -9 of the host": _host_killed,
-    "kill -9 of the agent": _agent_killed,
-    "kill -9 of the guardian": _guardian_killed,
-    "kill -9 of agent and guardian": _both_killed,
-    "SIGTERM to the agent": _terminated,
-    "SIGINT to the agent": _interrupted,
-    "agent stopped, clocks jump": _agent_stopped,
-    "board clock jumps": _clock_jump,
-    "write refused": _write_refused,
-    "every temperature fails": _blind,
-}
-SSH_FAULTS: Final[dict[str, Callable[[Case], str]]] = {
-    "kill -9 of the sshd child": _sshd_killed,
-    "link stalled 10 s": _link_stalled,
-}
 APART: Final = ("disk full", "two hosts at once")
 
 
@@ -319,7 +69,7 @@ def _is_ready(case: Case, outcome: Outcome) -> bool:
         outcome.hung = f"the host did not start: {case.hear('ended', 0.0)}"
         kill(case.host)
         return False
-    case.agent, case.link = ready["ready"], ready["link"]
+    case.agent = ready["ready"]
     case.guardian = guardian_of(case.agent) or 0
     time.sleep(float(case.rng.uniform(0.0, 0.2)))
     return True
@@ -327,11 +77,11 @@ def _is_ready(case: Case, outcome: Outcome) -> bool:
 
 def _break(kind: str, case: Case, outcome: Outcome) -> None:
     if kind == "two hosts at once":
-        _second_host(case, outcome)
+        second_host(case, outcome)
         _leave(case, outcome)
         return
     if kind.startswith("sensor "):
-        _break_sensor(kind.removeprefix("sensor "), case, outcome)
+        break_sensor(kind.removeprefix("sensor "), case, outcome)
         _leave(case, outcome)
         return
     expected = {**HOST_FAULTS, **SSH_FAULTS}[kind](case)
@@ -355,63 +105,6 @@ def _leave(case: Case, outcome: Outcome) -> None:
         outcome.hung = "the host does not end"
     elif ended["ended"] != "closed":
         outcome.unexplained = str(ended["ended"])
-
-
-def _break_sensor(fault: str, case: Case, outcome: Outcome) -> None:
-    """One random sensor of the device; its readings must end, or stay what the sensor says."""
-    values = case.hear("values", 2.0)
-    channels = [
-        (group, name) for group in ("zone", "rail", "clock", "load")
-        for name in (values or {}).get("values", {}).get(group, {})
-    ]  # fmt: skip
-    group, name = channels[int(case.rng.integers(len(channels)))]
-    path = _path_of(case, group, name)
-    real = (case.served.root / path.lstrip("/")).resolve().relative_to(case.served.root.resolve())
-    case.served.say(f"{fault} /{real}" + (" 3" if fault == "slow" else ""))
-    broken_s = time.monotonic()
-    stuck = case.served.text(path) if fault == "stuck" else None
-    until_s = broken_s + 2.0
-    outcome.error = f"{group}.{name}: never missed"
-    while time.monotonic() < until_s:
-        line = case.hear("at", 0.5)
-        told = case.hear("faults", 0.0)
-        if told and f"{group}.{name}" in told["faults"]:
-            outcome.error = told["faults"][f"{group}.{name}"]
-        if line is None or line["at"] < broken_s + SEEN_S:
-            continue
-        value = line["values"].get(group, {}).get(name)
-        if fault != "stuck" and value is not None:
-            outcome.invented.append(f"{group}.{name} is {value} although {fault}")
-            break
-    if fault == "stuck":
-        outcome.error = f"stuck at {stuck.strip() if stuck else '?'}"
-    elif path not in outcome.error and fault != "stuck":
-        outcome.unexplained = outcome.error
-
-
-def _path_of(case: Case, group: str, name: str) -> str:
-    """Where the agent reads a channel: as it says itself."""
-    device = Device(case.board, root=str(case.served.root), state=case.state)
-    try:
-        return str(device.found["found"][group][name][0])
-    finally:
-        device.close()
-
-
-def _second_host(case: Case, outcome: Outcome) -> None:
-    other = Device(case.board, root=str(case.served.root), state=case.state, target=case.target)
-    try:
-        other.reset()
-        other.submit(LoadJob(busy=1.0, freq_hz=1e9), case.board.unit_list[0].name)
-        outcome.unexplained = "a second host drives the same board"
-    except HardwareError as error:
-        outcome.error = str(error)
-        if f"driven by process {case.agent}" not in str(error):
-            outcome.unexplained = str(error)
-    finally:
-        other.close()
-    if not list(Path(case.state).glob("*.journal")):
-        outcome.unexplained = "the second host took the journal of the first"
 
 
 def _expect_refusal(case: Case, outcome: Outcome) -> None:
@@ -456,8 +149,6 @@ def _clear(case: Case) -> None:
 @contextmanager
 def _state_folder(*, full: bool) -> Iterator[str]:
     """Where the agent keeps its journal; on a full disk if asked for."""
-    import subprocess
-
     with tempfile.TemporaryDirectory(prefix="edgetwin-state-") as folder:
         if not full:
             yield folder

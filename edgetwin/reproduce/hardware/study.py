@@ -8,8 +8,9 @@ from typing import Any, Final
 
 from edgetwin.reproduce.hardware import heat, loop, systems, timing
 from edgetwin.reproduce.hardware.bench import served, sshd, why_no_ssh, why_not
+from edgetwin.reproduce.hardware.case import Outcome
 from edgetwin.reproduce.hardware.fuzz import fuzz, lines_of
-from edgetwin.reproduce.hardware.injections import Outcome, inject, kinds
+from edgetwin.reproduce.hardware.injections import inject, kinds
 from edgetwin.reproduce.hardware.page import draw
 from edgetwin.runs import RunFolder
 from edgetwin.studies import Figure, Measure, Study, absent, row

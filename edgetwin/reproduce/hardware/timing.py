@@ -89,7 +89,7 @@ def _periods(root: str, target: str, duration_s: float) -> dict[str, Any]:
             periods_s.append(device.info()["period_s"])
         info = device.info()
     return {
-        "share": 1.0 - info["late"] / info["periods"], "periods": info["periods"],
+        "share": 1.0 - info["late"] / info["n_periods"], "periods": info["n_periods"],
         "worst_late_s": info["worst_late_s"], "median_s": _median(periods_s),
         "p99_s": float(np.percentile(periods_s, 99)), "late_is": "more than a tenth of a period",
     }  # fmt: skip
@@ -124,8 +124,9 @@ def _python() -> str:
 
 
 def _processor_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    """Time on a processor of all threads, to the nanosecond: sampled ticks beat with 50 Hz."""
+    files = Path(f"/proc/{pid}/task").glob("*/schedstat")
+    return 1e-9 * sum(int(file.read_text().split()[0]) for file in files)
 
 
 def _resident_bytes(pid: int) -> float:
