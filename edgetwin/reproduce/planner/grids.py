@@ -59,9 +59,10 @@ def case(folder: Path, name: str, target: float) -> Replayed:
 def choices(folder: Path, key: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What is chosen for every cap of a case, with its gap to brute force.
 
-    key: workload, target, seed, points; how is "each" (points of their own for every cap),
-    "static" (the same spread points for all caps), "shared" (the same points, chosen for all caps
-    together) or "half" (as "each", but half of the training runs are known).
+    key: workload, target, seed, points; how is "each" (points of their own for every cap), "blind"
+    (the same spread points for all caps, chosen without seeing a result), "one" (the same points
+    for all caps, chosen one after the other for all of them together) or "half" (as "each", but
+    half of the training runs are known).
     """
     found = case(folder, key["workload"], key["target"])
     planned = found if key["how"] != "half" else halved(folder, key)
@@ -79,10 +80,10 @@ def _planners(
     planned: Replayed, how: str, caps_w: Array, points: int, seed: int, begin: Surface
 ) -> list[Planner]:
     """A planner for every cap, from its own points or from those of all."""
-    if how == "static":
+    if how == "blind":
         begin = spread(planned, points, seed)
         return [_planner(planned, begin.belief())] * len(caps_w)
-    if how == "shared":
+    if how == "one":
         belief = planned.profile(caps_w.tolist(), points=points, seed=seed, begin=begin).belief
         return [_planner(planned, belief)] * len(caps_w)
     return [

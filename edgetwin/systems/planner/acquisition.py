@@ -19,6 +19,7 @@ Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 _LEAST_SHARE: Final = 1e-9
+_UNLIKELY: Final = 0.05  # that a cell of the fixed-batch user fits, to be worth a point
 
 
 @final
@@ -46,8 +47,8 @@ def next_cell(
         return None
     if checks_baseline and goal.baseline is not None:
         for cap_w in goal.caps_w:
-            at = baseline_cell(space, belief, goal.baseline, float(cap_w))
-            if at is not None and open_[at]:
+            at = _rival(space, belief, goal.baseline, float(cap_w), open_)
+            if at is not None:
                 return at
     score = np.where(open_, worth(belief, goal), -np.inf)
     return int(np.argmax(score))
@@ -69,6 +70,27 @@ def worth(belief: Belief, goal: Goal) -> Array:
                          belief.time_share)  # fmt: skip
     value = chance * np.where(is_lost[:, None], 1e3 * (1.0 + 1e-3 * gain), gain)
     return np.asarray(value.sum(axis=0))
+
+
+def _rival(space: Space, belief: Belief, batch: int, cap_w: float, open_: Mask) -> int | None:
+    """The unmeasured cell that is likeliest the fixed-batch user's choice; None where none may be.
+
+    That choice is the highest setting below the cap, so only cells above the highest one that was
+    measured below it can be it.
+    """
+    from scipy.special import ndtr
+
+    cells = space.where(batch)
+    fits = np.flatnonzero(belief.is_measured[cells] & (belief.peak_w[cells] <= cap_w))
+    above = cells[fits[-1] + 1 :] if len(fits) else cells
+    above = above[open_[above]]
+    if not len(above):
+        return None
+    away = np.log(cap_w / belief.peak_w[above]) / np.maximum(belief.peak_share[above], _LEAST_SHARE)
+    chance = ndtr(away)
+    # Of cells that fit alike the highest is the choice.
+    at = int(np.flatnonzero(chance >= min(0.5, chance.max()))[-1])
+    return int(above[at]) if chance[at] > _UNLIKELY else None
 
 
 def expected_gain(best: Array, mean: Array, share: Array) -> Array:
