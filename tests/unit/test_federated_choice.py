@@ -36,29 +36,29 @@ def bowl(output: Any, batch: Batch) -> Any:
     return (output[0] ** 2).sum() / 2 + 3 * (output[1] ** 2).sum() / 2
 
 
-def test_moments_of_a_quadratic_are_gradients_and_traces() -> None:
+def test_moments_of_a_quadratic_are_its_squared_gradients() -> None:
     batches = [Batch(inputs={}, labels=torch.zeros(1))] * 400
     found = measure(Slabs(), batches, loss=bowl)
-    assert found.trace == pytest.approx((40.0, 30.0), rel=0.02)  # exact but for rounding
+    assert found.weights == (40, 10)
     assert found.square[0] == pytest.approx(40.0, rel=4 * (2 / 400) ** 0.5)
     assert found.square[1] == pytest.approx(90.0, rel=4 * (2 / 400) ** 0.5)
 
 
-def test_rates_are_in_proportion_to_perturbations_over_traces() -> None:
-    moments = Moments(flops=(5.0, 1.0), square=(50.0, 10.0), trace=(500.0, 100.0))
+def test_rates_are_in_proportion_to_perturbations_over_weights() -> None:
+    moments = Moments(flops=(5.0, 1.0), square=(50.0, 10.0), weights=(500, 100))
     choice = choose(moments, p2=(4,))
     assert choice.lr_ratio == pytest.approx(4 * 500 / 100)
-    # gain: 5 equal parts at the cost of 2 * 5 + 6 * 1, against 1 part at 2 * 6
-    assert choice.predicted_gain == pytest.approx(5 / 16 * 12)
+    # gain: 5 equal parts at the cost of 2 * 5 + 8 * 1, against 1 part at 2 * 6
+    assert choice.predicted_gain == pytest.approx(5 / 18 * 12)
 
 
 def test_a_block_that_would_bring_almost_everything_gets_fewer_perturbations() -> None:
-    even = Moments(flops=(5.0, 1.0), square=(50.0, 10.0), trace=(500.0, 100.0))
-    steep = Moments(flops=(5.0, 1.0), square=(50.0, 20.0), trace=(500.0, 100.0))
-    assert choose(even, p2=(2, 4, 8)).p2 == 4
+    even = Moments(flops=(5.0, 1.0), square=(50.0, 10.0), weights=(500, 100))
+    steep = Moments(flops=(5.0, 1.0), square=(50.0, 40.0), weights=(500, 100))
+    assert choose(even, p2=(2, 4, 8)).p2 == 8
     assert choose(steep, p2=(2, 4, 8)).p2 == 2
     with pytest.raises(ValueError, match="split it finer"):
-        choose(Moments(flops=(1.0,), square=(1.0,), trace=(1.0,)))
+        choose(Moments(flops=(1.0,), square=(1.0,), weights=(10,)))
 
 
 def test_the_measured_method_learns() -> None:
