@@ -20,7 +20,9 @@ EACH = 24
 
 
 def model(seed: int = 1, **shape: Any) -> ResidualMLP:
-    return ResidualMLP(**{"inputs": 12, "width": 16, "depth": 4, "classes": 3, "seed": seed, **shape})
+    return ResidualMLP(
+        **{"inputs": 12, "width": 16, "depth": 4, "classes": 3, "seed": seed, **shape}
+    )
 
 
 def examples(n: int = CLIENTS * EACH, inputs: int = 12, classes: int = 3) -> Batch:

@@ -1,5 +1,6 @@
 """SplitZO: what it estimates, what a packet does, and that everything can be taken back."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -8,8 +9,10 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the extra `learn`")
 
 import federated_case as case  # noqa: E402
+
 from edgetwin.systems.federated.batch import Batch  # noqa: E402
 from edgetwin.systems.federated.grid import UNIT, Grid  # noqa: E402
+from edgetwin.systems.federated.noise import bits, on_device  # noqa: E402
 from edgetwin.systems.federated.noise.bits import noise  # noqa: E402
 from edgetwin.systems.federated.packet import Packet  # noqa: E402
 from edgetwin.systems.federated.settings import COUPLINGS, Perturbing  # noqa: E402
@@ -38,7 +41,7 @@ def test_one_perturbation_a_block_in_joint_coupling_is_spsa_bit_for_bit() -> Non
         for b, part in enumerate(parameters):
             signs, at = torch.from_numpy(noise(seed, b, 0, sum(p.numel() for p in part))), 0
             for p in part:
-                p += step * signs[at : at + p.numel()].view(p.shape)
+                p.data += step * signs[at : at + p.numel()].view(p.shape)
                 at += p.numel()
 
     def loss() -> float:
@@ -58,7 +61,7 @@ def test_one_perturbation_a_block_in_joint_coupling_is_spsa_bit_for_bit() -> Non
                 (units,) = rounded([-1e-2 * float(g) / UNIT], seed, b)
                 signs, at = torch.from_numpy(noise(seed, b, 0, sum(p.numel() for p in part))), 0
                 for p in part:
-                    p += units * UNIT * signs[at : at + p.numel()].view(p.shape)
+                    p.data += units * UNIT * signs[at : at + p.numel()].view(p.shape)
                     at += p.numel()
     mine = [p for group in optimizer.param_groups for p in group["params"]]
     theirs = [p for part in parameters for p in part]
@@ -179,9 +182,13 @@ def test_forward_calls_are_those_that_the_settings_announce() -> None:
         optimizer, batch = two_blocks(**how)
         calls = [0, 0]
         for b, block in enumerate(optimizer.blocks):
-            block.register_forward_hook(lambda *_, b=b: calls.__setitem__(b, calls[b] + 1))
+            block.register_forward_hook(partial(_count, calls, b))
         optimizer.estimate(batch, 0)
         assert tuple(calls) == optimizer.how.calls
+
+
+def _count(calls: list[int], block: int, *_: Any) -> None:
+    calls[block] += 1
 
 
 def test_a_packet_is_32_bytes_at_four_perturbations_and_survives_the_wire() -> None:
@@ -246,3 +253,20 @@ def test_normalised_scalars_do_not_depend_on_the_scale_of_the_loss() -> None:
         moved.append(case.weights(optimizer) - before)  # type: ignore[arg-type]
     assert np.abs(moved[0]).max() > 0
     assert np.abs(moved[0] - moved[1]).max() <= 2
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("wide", [False, True])
+def test_weights_on_another_device_move_as_they_do_on_the_processor(
+    dtype: torch.dtype, wide: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def elsewhere(values: Any, seed: int, block: int, *rest: Any, **more: Any) -> None:
+        on_device.add_noise(torch.from_numpy(values), seed, block, *rest, **more)
+
+    here, batch = two_blocks(dtype=dtype, wide=wide, lr=1e-2)
+    packets = [here.step(batch, seed) for seed in range(3)]
+    monkeypatch.setattr(bits, "add_noise", elsewhere)
+    there, _ = two_blocks(dtype=dtype, wide=wide, lr=1e-2)
+    for packet in packets:
+        assert np.array_equal(there.step(batch, packet.seed).scalars, packet.scalars)
+    assert here.snapshot() == there.snapshot()

@@ -15,7 +15,9 @@ def ratio_interval(
     infinite, and so is then the mean.
     """
     rng = np.random.default_rng(0)
-    draws = [values[rng.integers(len(values), size=(DRAWS, len(values)))] for values in (more, less)]
+    draws = [
+        values[rng.integers(len(values), size=(DRAWS, len(values)))] for values in (more, less)
+    ]
     ratios = draws[0].mean(axis=1) / draws[1].mean(axis=1)
     low, high = np.quantile(ratios, [(1 - confidence) / 2, (1 + confidence) / 2])
     return {"value": float(more.mean() / less.mean()), "low": float(low), "high": float(high)}

@@ -77,11 +77,11 @@ def spsa(quick: bool) -> dict[str, Any]:
     from edgetwin.systems.federated.split_zo import rounded
 
     model, batch = _small()
-    method = make_method(
-        "fedspzo", model, at=2, counts=(1, 1), coupling="joint", lr=(1e-2, 1e-2)
-    )
+    method = make_method("fedspzo", model, at=2, counts=(1, 1), coupling="joint", lr=(1e-2, 1e-2))
     other, _ = _small()
-    parts = [[p for block in other.blocks[a:b] for p in block.parameters()] for a, b in ((0, 2), (2, 4))]
+    parts = [
+        [p for block in other.blocks[a:b] for p in block.parameters()] for a, b in ((0, 2), (2, 4))
+    ]
     flat = [torch.cat([p.detach().reshape(-1) for p in part]) for part in parts]
     flat = [(w / UNIT).round() * UNIT for w in flat]
 
@@ -102,9 +102,9 @@ def spsa(quick: bool) -> dict[str, Any]:
         sides = [loss([w + s * EPS * v for w, v in zip(flat, z, strict=True)]) for s in (1, -1)]
         g = np.float32((sides[0] - sides[1]) / (2 * EPS))
         differ += int((packet.scalars != g).sum())
-        for b, (w, v) in enumerate(zip(flat, z, strict=True)):
+        for b, v in enumerate(z):
             (units,) = rounded([-1e-2 * float(g) / UNIT], seed, b)
-            w += units * UNIT * v
+            flat[b] = flat[b] + units * UNIT * v
     mine = np.frombuffer(method.snapshot()["weights"], "<i4")
     theirs = np.concatenate([(w.double() / UNIT).numpy() for w in flat])
     return row(
@@ -145,7 +145,7 @@ def unbiased(quick: bool) -> dict[str, Any]:
     draws, worst, squares = 10_000 if quick else 100_000, {}, {}
     for coupling in COUPLINGS:
         optimizer, batch, loss = _tiny(coupling)
-        weights = [block.weight for block in optimizer.blocks]
+        weights = [p for group in optimizer.param_groups for p in group["params"]]
         output = optimizer.blocks[1](optimizer.blocks[0](batch.inputs))
         truth = [g.reshape(-1).numpy() for g in torch.autograd.grad(loss(output, batch), weights)]
         sums = [np.zeros((2, g.size)) for g in truth]
@@ -160,7 +160,8 @@ def unbiased(quick: bool) -> dict[str, Any]:
         means = [s / draws for s in sums]
         errors = [np.sqrt((m[1] - m[0] ** 2) / draws) for m in means]
         worst[coupling] = max(
-            float((np.abs(m[0] - g) / e).max()) for m, g, e in zip(means, truth, errors, strict=True)
+            float((np.abs(m[0] - g) / e).max())
+            for m, g, e in zip(means, truth, errors, strict=True)
         )
         squares[coupling] = (square / draws).tolist()
     second = {coupling: found[1] for coupling, found in squares.items()}
@@ -251,4 +252,3 @@ def upload(quick: bool) -> dict[str, Any]:
             "bytes_that_depend_on_the_model": Figure(value=sizes[256] - sizes[16], bar=0),
         }
     )
-

@@ -3,7 +3,7 @@
 import struct
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +12,14 @@ import numpy as np
 from edgetwin.studies import Figure, row
 
 if TYPE_CHECKING:
-    from edgetwin.systems.federated.runtime import Federation
     from edgetwin.systems.federated.server import Server
 
 CLIENTS, EACH = 10, 24
 
 
-def _server(clients: int, each: int, folder: Path | None = None, **shape: Any) -> "Server":
+def _server(
+    clients: int, each: int, shape: Mapping[str, int], folder: Path | None = None
+) -> "Server":
     from edgetwin.systems.federated.methods import make_method
     from edgetwin.systems.federated.mlp import ResidualMLP
     from edgetwin.systems.federated.server import Server
@@ -54,7 +55,7 @@ def thousand(quick: bool) -> dict[str, Any]:
     from edgetwin.systems.federated.runtime import Federation, choose
 
     shape = {"inputs": 64, "width": 128, "depth": 6, "classes": 10}
-    server, shards = _server(1000, 64, **shape), _shards(1000, 64, 64, 64, 10)
+    server, shards = _server(1000, 64, shape), _shards(1000, 64, 64, 64, 10)
     method = server.replica.method
     prices = Prices(method, ResidualMLP(**shape), shards[0](0, 0), "mlp-200k")
     fleet = Fleet(mixed_clients(1000, seed=1), seed=1)
@@ -95,7 +96,7 @@ def _timed_calls(optimizer: Any) -> list[float]:
     return spent
 
 
-def _timed_pricing(federation: "Federation", spent: list[float]) -> None:
+def _timed_pricing(federation: Any, spent: list[float]) -> None:
     """Notes the processor seconds of every pricing from now on."""
     price = federation.priced
 
@@ -105,7 +106,7 @@ def _timed_pricing(federation: "Federation", spent: list[float]) -> None:
         spent.append(time.process_time() - start_s)
         return found
 
-    federation.priced = run  # type: ignore[method-assign]
+    federation.priced = run
 
 
 def drops(quick: bool) -> dict[str, Any]:
@@ -116,11 +117,11 @@ def drops(quick: bool) -> dict[str, Any]:
     shards = _shards(CLIENTS, EACH, 8, 12, 3)
 
     def play(folder: Path | None, kills: tuple[int, ...]) -> tuple[dict[str, bytes], int]:
-        server, lost = _server(CLIENTS, EACH, folder, **shape), 0
+        server, lost = _server(CLIENTS, EACH, shape, folder), 0
         for version in range(rounds):
             if version in kills:  # in the middle of a round, whose uploads are lost
                 server.open(range(CLIENTS))
-                server = _server(CLIENTS, EACH, folder, **shape)
+                server = _server(CLIENTS, EACH, shape, folder)
             asked = choose(CLIENTS, 1.0, 4, version)
             dropped = choose(CLIENTS, 0.3, 8, version)
             Federation(server, shards).round(asked, dropped=dropped)
@@ -146,7 +147,7 @@ def hostile(quick: bool) -> dict[str, Any]:
     from edgetwin.systems.federated.runtime import Federation
 
     shape = {"inputs": 12, "width": 16, "depth": 4, "classes": 3}
-    server = _server(CLIENTS, EACH, **shape)
+    server = _server(CLIENTS, EACH, shape)
     federation = Federation(server, _shards(CLIENTS, EACH, 8, 12, 3))
     old = server.open([0])[0]
     late = federation.clients[0].work(old)
@@ -167,7 +168,7 @@ def hostile(quick: bool) -> dict[str, Any]:
     refused = sum(counts.get(reason, 0) for reason in REFUSALS)
     # What was accepted before the attack is all that the round may hold.
     record = server.close()
-    clean = _server(CLIENTS, EACH, **shape)
+    clean = _server(CLIENTS, EACH, shape)
     clean.replica.method.restore(before)
     clean.replica.version = record.round
     clean.replica.catch_up([record])

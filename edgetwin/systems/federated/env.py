@@ -156,9 +156,11 @@ class FederatedEnv(gym.Env[Observation, NDArray[np.int64]]):
         if self.render_mode is None:
             return None
         e = self.episode
-        head = f"round {e.rounds}  loss {e.loss_now:.3f}  {e.time_s:.1f} s  {e.energy_spent_j:.1f} J"
-        temps = "  ".join(f"{temp_c:.0f}" for temp_c in e.fleet.hottest_c())
-        return f"{head}\nhottest zones in degC: {temps}\n"
+        head = (
+            f"round {e.rounds}  loss {e.loss_now:.3f}  {e.time_s:.1f} s  {e.energy_spent_j:.1f} J"
+        )
+        hottest = "  ".join(f"{temp_c:.0f}" for temp_c in e.fleet.hottest_c())
+        return f"{head}\nhottest zones in degC: {hottest}\n"
 
 
 @final

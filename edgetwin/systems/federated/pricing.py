@@ -12,6 +12,7 @@ from torch.utils._pytree import tree_leaves
 
 from edgetwin.systems.federated.batch import Batch
 from edgetwin.systems.federated.method import Method, SplitModel
+from edgetwin.systems.federated.packet import DENSE
 from edgetwin.systems.federated.stack import Stack
 from hw_models.jobs import ForwardJob, NetworkProfile
 from hw_models.workloads.meter import TrafficMeter
@@ -57,6 +58,9 @@ class Prices:
         self.cost = method.cost(batch)
         self.batch = len(batch.labels)
         self.network, self.held_bytes = profile(model, batch, name)
+        if method.form.kind == DENSE:  # what back-propagation keeps, and a gradient
+            kept_bytes = self.batch * self.network.saved_bytes
+            self.held_bytes = kept_bytes + method.form.packet_bytes
         self._kept: dict[tuple[int, int], ForwardJob] = {}
 
     def job(self, steps: int, replayed: int = 0) -> ForwardJob:

@@ -1,11 +1,12 @@
-"""Policies of `edgetwin/Federated-v0`: from what a server has seen to the plan of its next round."""
+"""Policies of `edgetwin/Federated-v0`: from what a server has seen to its next round."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import product
-from typing import Protocol, final
+from typing import Any, Protocol, final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgetwin.systems.federated.env import CLOCKS, P2, SPLITS, STEPS, FederatedEnv, reward_of
 from edgetwin.systems.federated.episode import Episode, RoundPlan
@@ -60,11 +61,13 @@ class Random:
         """One of all plans."""
         rng, n = self._rng, len(episode.step_s)
         chosen = rng.permutation(n)[: max(1, n // 2)]
-        pick = lambda choices: choices[int(rng.integers(len(choices)))]  # noqa: E731
         return RoundPlan(
             clients=tuple(sorted(int(c) for c in chosen)),
-            p2=pick(P2), split=pick(SPLITS), steps=pick(STEPS), clock=pick(CLOCKS),
-        )  # fmt: skip
+            p2=P2[int(rng.integers(len(P2)))],
+            split=SPLITS[int(rng.integers(len(SPLITS)))],
+            steps=STEPS[int(rng.integers(len(STEPS)))],
+            clock=CLOCKS[int(rng.integers(len(CLOCKS)))],
+        )
 
 
 @final
@@ -138,7 +141,7 @@ class Oracle:
         ]
 
 
-def answer_times_s(episode: Episode, steps: int) -> np.ndarray:
+def answer_times_s(episode: Episode, steps: int) -> NDArray[Any]:
     """Seconds until each client's answer as far as is known, (n,)."""
     latencies_s = np.array([2 * client.link.latency_s for client in episode.fleet.clients])
     return np.asarray(latencies_s + steps * episode.step_s)
@@ -166,7 +169,7 @@ def make_round_policy(name: str) -> RoundPolicy:
     return ROUND_POLICIES[name]()
 
 
-def action_of(env: FederatedEnv, plan: RoundPlan) -> np.ndarray:
+def action_of(env: FederatedEnv, plan: RoundPlan) -> NDArray[Any]:
     """The action of the environment that says the same as a plan."""
     asked = [int(client in plan.clients) for client in range(env.clients)]
     choices = [
@@ -176,9 +179,11 @@ def action_of(env: FederatedEnv, plan: RoundPlan) -> np.ndarray:
     return np.array(asked + choices)
 
 
-def play(env: FederatedEnv, policy: RoundPolicy, *, seed: int) -> dict[str, float | None]:
+def play(
+    env: FederatedEnv, policy: RoundPolicy, *, seed: int, options: dict[str, Any] | None = None
+) -> dict[str, float | None]:
     """One episode of a policy: its return and key figures."""
-    env.reset(seed=seed)
+    env.reset(seed=seed, options=options)
     policy.reset(seed=seed)
     total, over = 0.0, False
     while not over:
