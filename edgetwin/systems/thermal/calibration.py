@@ -1,4 +1,4 @@
-"""From a network's ratings to decisions: by cluster, with a handicap for the one that misses more."""
+"""From ratings to decisions: by cluster, with a handicap for the one that misses targets."""
 
 from dataclasses import dataclass
 from typing import Any, Final, final
