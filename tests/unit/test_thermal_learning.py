@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgetwin.systems.thermal.calibration import apply_floor, calibrate, pooled
+from edgetwin.systems.thermal.calibration import calibrate, handicapped, pooled
 from edgetwin.systems.thermal.demos import SWEEP, DemoSettings, Rows, draw_shard, pool_of
 from edgetwin.systems.thermal.features import NAMES
 from edgetwin.systems.thermal.make_demos import make_demos, read_demos, shard_path
@@ -121,20 +121,23 @@ def test_scores_count_what_they_say() -> None:
     assert warm.within_1_k == 0.0
 
 
-def test_calibration_raises_the_floor_until_misses_are_rare() -> None:
+def test_calibration_makes_misses_rare() -> None:
+    """LITTLE is rated as if it sufficed, somewhat higher where it does; big is 0.4 K warmer."""
     n = 400
     rng = np.random.default_rng(0)
     feasible = np.ones((n, 4), bool)
-    feasible[: n // 2, 0] = False
-    states = judged(np.tile([40.0, 41.0, 42.0, 43.0], (n, 1)).tolist(), feasible.tolist())
-    ratings = np.tile([0.2, 0.15, 0.1, 0.05], (n, 1)) + 0.6 * feasible
-    ratings[: n // 2, 0] = 0.6 * rng.random(n // 2) + 0.3  # infeasible, but rated near the others
+    feasible[: n // 2, :2] = False
+    states = judged(np.tile([40.0, 40.0, 40.4, 40.4], (n, 1)).tolist(), feasible.tolist())
+    ratings = np.tile([0.0, 0.0, 0.6, 0.6], (n, 1))
+    ratings[:, :2] = np.where(feasible[:, :2], 0.9, 0.65) + 0.05 * rng.standard_normal((n, 1))
     found = calibrate(ratings, states)
-    before = score(ratings, states, little=2).infeasible
-    after = score(apply_floor(ratings, found.floor), states, little=2).infeasible
-    assert before > 0.1 and after <= 0.02
+    before = score(ratings, states, little=2)
+    after = score(handicapped(ratings, found.handicap), states, little=2)
+    assert before.infeasible > 0.3 and after.infeasible <= 0.02
+    assert after.cost_k < before.cost_k
+    assert after.excess_k < 0.2  # and LITTLE is still taken where it suffices
     shares = [share for _, share, _ in found.reliability]
-    assert shares[0] < shares[-1]
+    assert min(shares) < 0.5 < max(shares)
 
 
 def test_cores_of_a_cluster_share_the_mean_of_the_free_ones() -> None:

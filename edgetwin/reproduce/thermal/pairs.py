@@ -85,7 +85,8 @@ def _pair(names: Any, found: dict[str, NDArray[np.float64]]) -> dict[str, Any]:
         if title == "none":
             continue
         finite = np.isfinite(beside) & np.isfinite(found["none"])
-        turned = np.where(finite & (beside * alone < 0.0), np.minimum(abs(beside), abs(alone)), 0.0)
+        there = np.where(finite, beside, 0.0)
+        turned = np.where(there * alone < 0.0, np.minimum(abs(there), abs(alone)), 0.0)
         if turned.max() > 0.0:
             program, target = np.unravel_index(turned.argmax(), turned.shape)
             told[f"turned round by {title}"] = _told(names, program, target, found)

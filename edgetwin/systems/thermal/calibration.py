@@ -1,6 +1,6 @@
-"""From a network's ratings to decisions: clusters, and the rating below which one is infeasible."""
+"""From ratings to decisions: by cluster, with a handicap for the one that misses targets."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final, final
 
 import numpy as np
@@ -9,21 +9,21 @@ from numpy.typing import NDArray
 from edgetwin.systems.thermal.features import BUSY, CORES, OWN
 from edgetwin.systems.thermal.scores import Judged, score
 
-FLOORS: Final = tuple(round(float(f), 2) for f in np.arange(-1.0, 0.75, 0.05))
+HANDICAPS: Final = tuple(round(float(h), 2) for h in np.arange(-0.2, 0.61, 0.05))
 TOLERATED: Final = 0.02
-DEEMED_INFEASIBLE: Final = 3.0
 HALF_BUSY: Final = 0.5
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """floor: a core rated lower counts as infeasible; least_gain: a move must gain more than that.
+    """handicap: what LITTLE cores lose, which miss targets more often than big ones.
 
-    reliability: by tenths of the rating's range, [mean rating, share feasible, cores].
+    least_gain: a move must gain more than that. reliability: by tenths of the rating's range,
+    [mean rating, share feasible, cores].
     """
 
-    floor: float = -1.0
+    handicap: float = 0.0
     least_gain: float = 0.1
     reliability: tuple[tuple[float, float, int], ...] = ()
 
@@ -42,25 +42,27 @@ def pooled(ratings: NDArray[Any], x: NDArray[np.float32]) -> NDArray[Any]:
     return found
 
 
-def apply_floor(ratings: NDArray[Any], floor: float) -> NDArray[Any]:
-    """Ratings with cores below the floor put behind all others, in their own order."""
-    return np.where(ratings < floor, ratings - DEEMED_INFEASIBLE, ratings)
+def handicapped(ratings: NDArray[Any], handicap: float) -> NDArray[Any]:
+    """Ratings (..., cores), those of the first half of the cores lowered."""
+    half = ratings.shape[-1] // 2
+    return np.concatenate([ratings[..., :half] - handicap, ratings[..., half:]], axis=-1)
 
 
 def calibrate(ratings: NDArray[Any], judged: Judged) -> Calibration:
-    """The floor of the least cost among those that keep infeasible choices within 2 %.
+    """The handicap of the least cost among those that keep infeasible choices within 2 %.
 
-    ratings (rows, cores), pooled, on programs that no weight was fitted to. Where no floor does,
-    the one with the fewest.
+    ratings (rows, cores), pooled, on programs that no weight was fitted to. Where no handicap does,
+    the one with the fewest infeasible choices.
     """
-    found = [(floor, score(apply_floor(ratings, floor), judged)) for floor in FLOORS]
+    half = ratings.shape[1] // 2
+    found = [(h, score(handicapped(ratings, h), judged, half)) for h in HANDICAPS]
     kept = [one for one in found if one[1].infeasible <= TOLERATED]
     best = (
         min(kept, key=lambda one: one[1].cost_k)
         if kept
         else min(found, key=lambda one: (one[1].infeasible, one[1].cost_k))
     )
-    return replace(Calibration(floor=best[0]), reliability=_reliability(ratings, judged))
+    return Calibration(handicap=best[0], reliability=_reliability(ratings, judged))
 
 
 def _reliability(ratings: NDArray[Any], judged: Judged) -> tuple[tuple[float, float, int], ...]:

@@ -33,7 +33,7 @@ class ManagedPolicy:
         self._twin = twin if self._is_oracle else None
         self._manager = self._make()
         self._manager.begin(self._chip, 1, seed)
-        self._places: list[str | None] = []
+        self._places: list[str | None] = [None, None]  # managers look at the two most demanding
         self._came: dict[str, int] = {}
         self._moved_s: dict[str, float] = {}
         self._first = Knobs(governor=dict.fromkeys(self._chip.domains, self._manager.governor))

@@ -115,13 +115,8 @@ class _Ranges:
         self._left = iter([{"features": x}])
 
     def get_next(self) -> dict[str, Any] | None:
+        """All features at once, then nothing."""
         return next(self._left, None)
-
-    def __iter__(self) -> "_Ranges":
-        return self
-
-    def __next__(self) -> dict[str, Any]:
-        return next(self._left)
 
 
 def same_decisions(a: NDArray[Any], b: NDArray[Any], free: NDArray[np.bool_]) -> float:

@@ -5,7 +5,7 @@ from typing import Final, final
 
 import numpy as np
 
-from edgetwin.systems.thermal.calibration import apply_floor, pooled
+from edgetwin.systems.thermal.calibration import handicapped, pooled
 from edgetwin.systems.thermal.chip import Array, Chip
 from edgetwin.systems.thermal.choice import SETTLE_S, best_move
 from edgetwin.systems.thermal.features import CORES, features
@@ -38,7 +38,7 @@ class Student:
         found = np.zeros((*view.unit.shape, CORES))
         if view.runs.any():
             found[view.runs] = pooled(self.file.rate(x[view.runs]), x[view.runs])
-        return apply_floor(found, self.file.calibration.floor)
+        return handicapped(found, self.file.calibration.handicap)
 
     def decide(self, view: View) -> Orders:
         """The move with the largest gain, if it is worth it; who has just moved stays."""

@@ -9,7 +9,7 @@ import numpy as np
 from edgetwin.progress import Progress
 from edgetwin.scenario import Scenario
 from edgetwin.storage import read_json, strict_json, write_atomically
-from edgetwin.systems.thermal.calibration import apply_floor, calibrate, pooled
+from edgetwin.systems.thermal.calibration import calibrate, handicapped, pooled
 from edgetwin.systems.thermal.dagger import visited
 from edgetwin.systems.thermal.demos import Rows, chosen, joined
 from edgetwin.systems.thermal.net import Recipe, Trained, search, train
@@ -168,7 +168,7 @@ def _export(
     plain = pooled(trained.net(check.x), check.x)
     calibration = calibrate(plain, check)
     metrics: dict[str, Any] = {
-        "checked": figures(score(apply_floor(plain, calibration.floor), check)),
+        "checked": figures(score(handicapped(plain, calibration.handicap), check)),
         "history": history,
         "examples": len(rows.x),
         "losses": trained.losses,
@@ -177,9 +177,9 @@ def _export(
     rng = np.random.default_rng(about["seed"])
     small = to_int8(full, rows.x[rng.choice(len(rows.x), min(RANGES, len(rows.x)), replace=False)])
     free = ~np.isnan(check.temp_c)
-    decided = apply_floor(plain, calibration.floor)
+    decided = handicapped(plain, calibration.handicap)
     for name, model in (("float", full), ("int8", small)):
-        rated = apply_floor(pooled(load(model).rate(check.x), check.x), calibration.floor)
+        rated = handicapped(pooled(load(model).rate(check.x), check.x), calibration.handicap)
         metrics[f"{name}_parity"] = same_decisions(decided, rated, free)
     return Made(float32=full, int8=small, metrics=metrics)
 
