@@ -75,7 +75,7 @@ def test_an_existing_folder_is_not_overwritten(here: Path, capsys) -> None:
 
 
 def test_the_example_repository_is_what_new_makes() -> None:
-    folder = ROOT / "examples" / "gated-policy"
+    folder = ROOT / "docs" / "examples" / "gated-policy"
     for file, text in start_files("policy", "mine").items():
         assert (folder / file).read_text(encoding="utf-8") == text, file
     assert (ROOT / "docs" / "ci" / "gate.yml").read_text("utf-8") == start_files("policy", "mine")[
@@ -85,7 +85,7 @@ def test_the_example_repository_is_what_new_makes() -> None:
 
 def test_the_example_repository_passes_its_own_gate(tmp_path: Path) -> None:
     make_start("policy", "mine", tmp_path / "repo")
-    kept = (ROOT / "examples" / "gated-policy" / "main.json").read_text(encoding="utf-8")
+    kept = (ROOT / "docs" / "examples" / "gated-policy" / "main.json").read_text(encoding="utf-8")
     (tmp_path / "repo" / "main.json").write_text(kept, encoding="utf-8")
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "edgetwin.pytest_plugin"],
@@ -271,7 +271,7 @@ def test_a_knob_of_the_template_exists_on_its_board() -> None:
     from edgetwin.policy_files import policy_at
     from hw_models import load_board
 
-    folder = ROOT / "examples" / "gated-policy"
+    folder = ROOT / "docs" / "examples" / "gated-policy"
     policy = policy_at(f"{folder}/mine.py:make").make()
     import edgetwin as et
 
