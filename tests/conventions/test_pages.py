@@ -4,9 +4,11 @@ import re
 from pathlib import Path
 
 import pytest
-from code_blocks import Block, blocks_of, commands_of, run_page
+from code_blocks import PYTHON, Block, blocks_of, commands_of, run_page
 from source_trees import ROOT, shown
 
+KINDS = ("board", "task", "policy", "governor", "workload", "backend")
+EXTENSIONS = [ROOT / "docs" / "extend" / f"{kind}.md" for kind in KINDS]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
@@ -25,6 +27,13 @@ def test_the_links_of_a_page_lead_somewhere(page: Path) -> None:
     local = [target for target in targets if target and "://" not in target]
     missing = [target for target in local if not (page.parent / target).exists()]
     assert not missing, f"{shown(page)} links to {missing}"
+
+
+@pytest.mark.parametrize("page", EXTENSIONS, ids=shown)
+def test_an_extension_is_shown_in_under_thirty_lines(page: Path) -> None:
+    blocks = [b for b in blocks_of(page.read_text(encoding="utf-8")) if b.language in PYTHON]
+    lengths = [len([line for line in block.lines if line.strip()]) for block in blocks]
+    assert lengths and max(lengths) < 30
 
 
 def _page(folder: Path, text: str) -> Path:
