@@ -83,7 +83,13 @@ def rounded(result: FitResult) -> FitResult:
     return replace(
         result,
         parameters=tuple(
-            replace(p, value=digits(p.value, 6), std=digits(p.std, 3)) for p in result.parameters
+            replace(
+                p,
+                value=digits(p.value, 6),
+                std=digits(p.std, 3),
+                interval=p.interval and (digits(p.interval[0], 6), digits(p.interval[1], 6)),
+            )
+            for p in result.parameters
         ),
         covariance=np.array([[digits(x, 6) for x in row] for row in result.covariance]),
     )

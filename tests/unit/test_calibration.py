@@ -16,6 +16,7 @@ from calibration.ramp import ramp
 from hw_models.board import load_board
 from hw_models.fit import Run, check_run
 from hw_models.fit.seen_loads import with_seen_loads
+from hw_models.log_work import LOOPS, WORK
 from hw_models.openloop import rails_at_temperatures
 from hw_models.parameters import with_values
 from hw_models.trace import Trace
@@ -166,7 +167,7 @@ def _as_tx2() -> object:
         "power_w.vdd_in": np.full(30, 9.0),
         "freq_hz.emc": np.full(30, 1600e6),
     }
-    (run,) = check_run(load_board("jetson-tx2"), Trace(columns))
+    (run,) = check_run(load_board("jetson-tx2"), Trace(columns, {WORK: LOOPS}))
     return run.recorded
 
 
