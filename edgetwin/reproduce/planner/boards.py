@@ -71,9 +71,13 @@ def choices(key: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def caps_w(truth: Planner, n: int) -> Array:
-    """Caps evenly between the 10 % and the 95 % quantile of the cells' peaks, (n,)."""
-    low, high = np.quantile(truth.belief.peak_w, [0.10, 0.95])
-    return np.linspace(low, high, n)
+    """Caps in the middle of n equal parts from the 5 % to the 95 % quantile of the peaks, (n,).
+
+    In the middle, because a quantile may be the peak of a cell itself, and whether a cell fits a
+    cap that equals its peak cannot be measured.
+    """
+    low, high = np.quantile(truth.belief.peak_w, [0.05, 0.95])
+    return np.asarray(low + (np.arange(n) + 0.5) / n * (high - low))
 
 
 def choice(task: Task, truth: Planner, cap_w: float, seed: int) -> dict[str, Any]:
