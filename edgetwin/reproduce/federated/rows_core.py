@@ -31,9 +31,9 @@ GRID: dict[str, list[dict[str, Any]]] = {
     name: [{"lr": rate} for rate in rates] for name, rates in _RATES.items()
 } | {
     "fedspzo": [
-        {"at": 5, "counts": [1, 4], "difference": "forward", "lr": [lr, lr * ratio]}
-        for lr in (2.5e-4, 5e-4)
-        for ratio in (8, 16, 32)
+        {"at": 5, "counts": [4, 16], "difference": "forward", "lr": [lr, lr * ratio]}
+        for lr in (7e-4, 1e-3, 1.4e-3)
+        for ratio in (8, 16)
     ]
 }
 
