@@ -193,8 +193,12 @@ def test_an_oracle_refuses_to_go_without_a_twin() -> None:
         run(sim, make_policy("oracle"), duration_s=5.0)
 
 
-@pytest.mark.parametrize("name", ["gts-ondemand", "eas-uclamp", "analytic", "joint-oracle"])
+@pytest.mark.parametrize(
+    "name", ["gts-ondemand", "eas-uclamp", "analytic", "joint-oracle", "imitation"]
+)
 def test_policies_by_name_run_on_one_board(name: str) -> None:
+    if name == "imitation":
+        pytest.importorskip("onnxruntime")
     assert "thermal" in policy_entries()[name].tasks
     sim = Simulator(BOARD, scenario=MIX.scenario(BOARD), seed=2)
     result = run(sim, make_policy(name), duration_s=60.0, seed=2, twin=sim)

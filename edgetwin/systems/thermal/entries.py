@@ -29,9 +29,9 @@ MANAGERS: Final = {
     "little-if-fits": ("managers", "LittleIfFits", (), 0.5, False,
                        "LITTLE where the vendor's capacities allow, else big"),
     "top-rl": ("rivals", "shipped_rl", (), 0.5, False,
-               "tabular multi-agent Q-learning, the shipped tables"),
+               "tabular multi-agent Q-learning, tables of rivals.npz"),
     "ppo": ("rivals", "shipped_ppo", (), 0.5, False,
-            "an actor trained with PPO, the shipped weights"),
+            "an actor trained with PPO, weights of rivals.npz"),
 }  # fmt: skip
 
 
