@@ -14,7 +14,7 @@ import edgetwin
 
 GOLDEN = {
     "edgetwin/Thermal-v0": "71804b6d26d37ce2",
-    "edgetwin/Training-v0": "3b87046ed7111d73",
+    "edgetwin/Training-v0": "398e1d665e10342b",
 }
 
 
