@@ -64,10 +64,10 @@ def peaks_over(task: Task, cap_w: float, seeds: int) -> list[float]:
     )
     cell = task.plan(meter, cap_w).choice
     batch = BatchSimulator(task.board, seeds, seeds=0, scenario=scenario_of(task, cell.label))
-    domain, freq_hz = task.space.domain, cell.label["freq_hz"][task.space.domain]
-    batch.set_governor(domain, "userspace")
-    level = task.board.opp(domain, freq_hz)
-    batch.rows("fixed", list(task.board.clocks).index(domain))[:] = level
+    for domain, freq_hz in cell.label["freq_hz"].items():
+        batch.set_governor(domain, "userspace")
+        at = list(task.board.clocks).index(domain)
+        batch.rows("fixed", at)[:] = task.board.opp(domain, freq_hz)
     rail = list(task.board.sensors.rails).index(input_rail(task.board))
     batch.advance(boards.CARE.settle_s + boards.CARE.longest_s)
     period_s = sensor_period_s(task.board)

@@ -1,7 +1,7 @@
 """Planning for a board: what can be chosen there, what fits its memory, and a plan for a cap."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, final
 
 import numpy as np
@@ -128,11 +128,14 @@ def board_task(
     *,
     batches: Sequence[int] | None = None,
     chooses_memory: bool = False,
+    pins_host: bool = True,
     optimizer_bytes_per_parameter: float = 8.0,
 ) -> Task:
     """Every batch size that fits the board's memory at every GPU clock (and memory clock).
 
-    batches are by default those of the efficiency. ValueError for a board without accelerator, for
+    batches are by default those of the efficiency. With pins_host the core that launches kernels
+    runs at the middle of its clocks in every cell: left to its governor it jumps between clocks
+    from cell to cell, and time and power with it. ValueError for a board without accelerator, for
     a batch without efficiency and for one asked for by name that does not fit, naming the largest
     that does.
     """
@@ -160,6 +163,11 @@ def board_task(
         memory_hz=None if memory is None else board.clocks[memory].freqs_hz.value,
         memory_domain="emc" if memory is None else memory,
     )
+    host = units[0].host
+    if pins_host and host is not None:
+        clock = board.unit(host).domain
+        freqs_hz = board.clocks[clock].freqs_hz.value
+        space = replace(space, fixed_hz={clock: float(freqs_hz[len(freqs_hz) // 2])})
     return Task(
         board=board, network=network, efficiency=efficiency, space=space,
         optimizer_bytes_per_parameter=optimizer_bytes_per_parameter,

@@ -122,7 +122,7 @@ def training_task(board: Board, jobs: Mapping[JobId, Job]) -> tuple[JobId, Task]
         if isinstance(job, TrainingJob):
             efficiency = table_efficiency(job.samples_to_target, share=_DOUBT, source="scenario")
             return name, board_task(
-                board, job.network, efficiency,
+                board, job.network, efficiency, pins_host=False,
                 optimizer_bytes_per_parameter=job.optimizer_bytes_per_parameter,
             )  # fmt: skip
     raise ValueError("no training job to plan for; use a scenario with one, such as train-cap.")

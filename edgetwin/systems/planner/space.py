@@ -1,7 +1,7 @@
 """What may be chosen: batch sizes, a clock or a power limit, and the memory's clock."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal, final
 
 import numpy as np
@@ -18,6 +18,7 @@ class Space:
 
     knob is what the setting is: a power limit in watts or a GPU clock in Hz, of the clock domain
     `domain`. memory_hz is the memory's clock where it may be chosen too, of `memory_domain`.
+    fixed_hz are clocks that every cell sets alike, by clock domain.
     """
 
     batch: Array
@@ -26,6 +27,7 @@ class Space:
     domain: str = "gpu"
     memory_hz: Array | None = None
     memory_domain: str = "emc"
+    fixed_hz: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not len(self.batch):
@@ -50,7 +52,7 @@ class Space:
         index = np.asarray(at, dtype=np.int64)
         return Space(
             batch=self.batch[index], setting=self.setting[index], knob=self.knob,
-            domain=self.domain, memory_domain=self.memory_domain,
+            domain=self.domain, memory_domain=self.memory_domain, fixed_hz=self.fixed_hz,
             memory_hz=None if self.memory_hz is None else self.memory_hz[index],
         )  # fmt: skip
 
@@ -68,7 +70,7 @@ class Space:
         setting, batch = float(self.setting[at]), int(self.batch[at])
         if self.knob == "limit_w":
             return {"batch": batch, "limit_w": setting}
-        freq_hz = {self.domain: setting}
+        freq_hz = {**self.fixed_hz, self.domain: setting}
         if self.memory_hz is not None:
             freq_hz[self.memory_domain] = float(self.memory_hz[at])
         return {"batch": batch, "freq_hz": freq_hz}
