@@ -44,7 +44,7 @@ def _tsv(path: Path, task: TextTask) -> list[Raw]:
 
 
 def _jsonl(path: Path, _: TextTask) -> list[Raw]:
-    found = []
+    found: list[Raw] = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         if line.strip():
             row = json.loads(line)
