@@ -76,7 +76,7 @@ def go_to_steady_state(s: Any, b: Any) -> None:
         heat_inflow(s, b)
         change = 0.0
         for i in range(b.nodes):
-            new = s.push[i] / b.rate_hz[s.fan, i]
+            new = s.push[i] * b.tau_s[s.fan, i]
             change = max(change, abs(new - s.modes[i]))
             s.modes[i] = new
         if change < _SETTLED:
