@@ -1,4 +1,4 @@
-"""Any stack of blocks can be split: together the blocks are the model, and their cost is counted."""
+"""Any stack of blocks can be split; together they are the model, and their cost is counted."""
 
 import math
 
