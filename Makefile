@@ -63,6 +63,7 @@ docs: .venv/.full
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --clean --quiet
 
 bench: .venv/.full
+	$(BIN)/python -m pytest -m slow
 	$(BIN)/python -m benchmarks.foundation
 	$(BIN)/python -m benchmarks.fidelity
 	$(BIN)/python -m benchmarks.speed
