@@ -49,7 +49,7 @@ endif
 	@echo "Next, replay a tegrastats log of your own: make run LOG=tegrastats.log BOARD=jetson-orin-nano"
 
 test: .venv/.full
-	$(BIN)/python -m pytest -m "not (flower and slow)"
+	$(BIN)/python -m pytest -m "not slow" --ignore=tests/conventions
 
 check: .venv/.full
 	$(BIN)/ruff check .

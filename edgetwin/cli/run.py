@@ -40,7 +40,6 @@ def run(
     Example: edgetwin run thermal --policies powersave,ondemand,qos-dvfs --seeds 5
     """
     from edgetwin.cli.watching import watching
-    from edgetwin.intervals import summarise
     from edgetwin.policies import policy_entries
     from edgetwin.sweeps import run_study
     from edgetwin.tasks import find_task
@@ -49,10 +48,8 @@ def run(
     if policies == "help":
         _list_policies(policy_entries(), task, as_json)
         return
-    device = device_options(backend, target, root, dry_run=dry_run)
+    device = device_options(backend, target, root, dry_run=dry_run, jobs=jobs)
     study = _study(chosen, board, scenario, policies, seeds, seed, duration_s, backend, device)
-    if device and jobs != 1:
-        raise ValueError(f"--jobs {jobs}: one board runs one policy after the other; leave it out.")
     with ExitStack() as stack:
         path = out or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         folder = stack.enter_context(study.open(path, command(), verb="run", task=task))
@@ -61,10 +58,7 @@ def run(
             watching(study.boards[0], backend, live=live, table=watch, pace=pace)
         )
         rows = run_study(study, folder, jobs=jobs, keep_traces=True, watch=seen)
-        table = {
-            policy.name: summarise((r.kpis for r in rows if r.policy == policy.name), chosen.kpis)
-            for policy in study.policies
-        }
+        table = _summary(study, rows, chosen.kpis)
         result = {"task": task, "board": study.boards[0].name, "scenario": study.scenarios[0].name,
                   "seeds": list(study.seeds), "policies": table}  # fmt: skip
         if out is not None:
@@ -84,6 +78,16 @@ def _list_policies(entries: Mapping[str, Any], task: str, as_json: bool) -> None
         print_json({"task": task, "policies": named})
         return
     print_table(f"Policies for {task}", ["policy", "what it does"], list(named.items()))
+
+
+def _summary(study: Any, rows: Any, units: Mapping[str, str]) -> dict[str, Any]:
+    """Every key figure of every policy, over the seeds."""
+    from edgetwin.intervals import summarise
+
+    return {
+        policy.name: summarise((r.kpis for r in rows if r.policy == policy.name), units)
+        for policy in study.policies
+    }
 
 
 def _study(

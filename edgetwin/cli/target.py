@@ -19,9 +19,11 @@ DryRun = Annotated[
 
 
 def device_options(
-    backend: str, target: str | None, root: str | None, *, dry_run: bool = False
+    backend: str, target: str | None, root: str | None, *, dry_run: bool = False, jobs: int = 1
 ) -> dict[str, Any]:
     """What `make_backend` is told of the device; ValueError where there is none to tell of."""
+    if backend == "hardware" and jobs != 1:
+        raise ValueError(f"--jobs {jobs}: one board runs one policy after the other; leave it out.")
     given = {name: value for name, value in (("target", target), ("root", root)) if value}
     if backend == "hardware":
         watch: Callable[[str, str], None] | None = _print_write if dry_run else None
