@@ -33,7 +33,9 @@ def setup_of(task: str, method: str, settings: Mapping[str, Any], seed: int) -> 
     """Two layers and the head, four clients with uneven classes, two of them a round."""
     from edgetwin.systems.federated.setup import Setup
 
-    files = {name: str(path) for name, path in sst2_files().items()} if task == "sst2" else {}
+    files: dict[str, Any] = {}
+    if task == "sst2":
+        files = {name: str(path) for name, path in sst2_files().items()}
     return Setup(
         method=method, settings=dict(settings), model="minilm", task=task, trained="last:3",
         longest=24, most=800, clients=4, per_round=2, batch=8, alpha=1.0, seed=seed, **files,

@@ -5,7 +5,7 @@ from typing import Any, Final
 from edgetwin.studies import Rows, absent
 
 BOARDS: Final = ("jetson-nano", "jetson-tx2-nx", "jetson-orin-nano")
-METHODS: Final = {
+METHODS: Final[dict[str, dict[str, Any]]] = {
     "fedspzo": {"at": [1, 2], "counts": [1, 2, 32], "lr": 1e-4},
     "fedzo": {"lr": 1e-4},
     "decomfl": {"lr": 1e-4},

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from edgetwin.systems.federated.batch import Batch
     from edgetwin.systems.federated.models.split import SplitModel
 
-STEPS: Final = (
+STEPS: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
     ("fedspzo", {"at": [2], "counts": (1, 4)}),
     ("fedspzo", {"at": [2], "counts": (2, 4), "coupling": "joint"}),
     ("fedspzo", {"at": [1, 2], "counts": (1, 2, 8), "lr": 1e-4}),
@@ -54,18 +54,26 @@ def _small(name: str) -> "tuple[SplitModel, Batch]":
     batch = Batch(inputs={**inputs, "at": torch.full((8,), 23)}, labels=ids[:, 0] % 2)
     if name == "minilm":
         return train_last(MiniLM().classifier(("bad", "good")), 7), batch
-    import transformers as t
+    import transformers
 
-    sizes = {"vocab_size": 100, "hidden_size": 64, "num_hidden_layers": 3,
-             "num_attention_heads": 4, "max_position_embeddings": 64}  # fmt: skip
-    made = {
-        "opt": lambda: t.OPTForCausalLM(t.OPTConfig(ffn_dim=128, **sizes)),
-        "roberta": lambda: t.RobertaForMaskedLM(
-            t.RobertaConfig(intermediate_size=128, pad_token_id=1, **sizes)
-        ),
-        "llama": lambda: t.LlamaForCausalLM(t.LlamaConfig(intermediate_size=128, **sizes)),
+    t: Any = transformers
+    sizes = {
+        "vocab_size": 100,
+        "hidden_size": 64,
+        "num_hidden_layers": 3,
+        "num_attention_heads": 4,
+        "max_position_embeddings": 64,
     }
-    return train_last(split_words(made[name](), (7, 9)), 4), batch
+    config, model, more = {
+        "opt": (t.OPTConfig, t.OPTForCausalLM, {"ffn_dim": 128}),
+        "roberta": (
+            t.RobertaConfig,
+            t.RobertaForMaskedLM,
+            {"intermediate_size": 128, "pad_token_id": 1},
+        ),
+        "llama": (t.LlamaConfig, t.LlamaForCausalLM, {"intermediate_size": 128}),
+    }[name]
+    return train_last(split_words(model(config(**sizes, **more)), (7, 9)), 4), batch
 
 
 def memory(quick: bool) -> dict[str, Any]:

@@ -108,7 +108,8 @@ class Encoder:
 
     def gains(self, quick: bool) -> dict[str, Any]:
         """FLOPs of each other method over ours to an equal held-out loss, on every task."""
-        effort, figures, details = effort_of(quick), {}, {}
+        effort, figures = effort_of(quick), dict[str, Figure]()
+        details: dict[str, Any] = {}
         for task in tasks_here():
             chosen = {m: self.tuned(task, m, tried, effort) for m, tried in CANDIDATES.items()}
             curves = {m: self.judged(task, m, chosen[m], effort) for m in CANDIDATES}

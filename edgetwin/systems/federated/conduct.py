@@ -129,8 +129,8 @@ def _keep(fleet: Fleet, path: Path) -> None:
     """Heat and energy of the boards outlive the process."""
     now = fleet.snapshot()
     buffer = io.BytesIO()
-    np.savez(buffer, now_s=now.now_s, rounds=now.rounds, kinds=len(now.states),
-             **{f"states_{k}": states for k, states in enumerate(now.states)})  # fmt: skip
+    kinds: dict[str, Any] = {f"states_{k}": states for k, states in enumerate(now.states)}
+    np.savez(buffer, now_s=now.now_s, rounds=now.rounds, kinds=len(kinds), **kinds)
     write_atomically(path, buffer.getvalue())
 
 

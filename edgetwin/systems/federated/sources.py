@@ -100,7 +100,7 @@ def _corpus_rows() -> tuple[list[Row], list[Row]]:
     corpus, task = read_corpus(), find_text_task(CORPUS)
     parts = [rows_of(task, part) for part in (corpus.train, corpus.test)]
     for part in parts:
-        np.random.default_rng(0).shuffle(part)  # type: ignore[arg-type]
+        np.random.default_rng(0).shuffle(part)
     return parts[0], parts[1]
 
 

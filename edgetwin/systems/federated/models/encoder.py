@@ -61,10 +61,15 @@ class Attention(nn.Module):
 
     def forward(self, query: Tensor, key: Tensor, value: Tensor, attended: Tensor) -> Tensor:
         """All (n, tokens, width), attended (n, tokens)."""
-        q, k, v = (t.unflatten(-1, (self.heads, -1)).transpose(1, 2) for t in (query, key, value))
+        q, k, v = (_by_head(t, self.heads) for t in (query, key, value))
         mask = attended[:, None, None, :] > 0
         mixed = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
         return mixed.transpose(1, 2).flatten(-2)
+
+
+def _by_head(values: Tensor, heads: int) -> Tensor:
+    """(n, tokens, width) as (n, heads, tokens, width / heads)."""
+    return values.view(*values.shape[:-1], heads, -1).transpose(1, 2)
 
 
 def _attention_flops(_: Attention, given: tuple[Any, ...], output: Tensor) -> float:

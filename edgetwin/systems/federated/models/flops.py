@@ -90,10 +90,11 @@ def _convolution(module: nn.Conv2d, _: tuple[Any, ...], output: Tensor) -> float
 
 def _heads(module: nn.MultiheadAttention, given: tuple[Any, ...], output: Any) -> float:
     """Self-attention; its own projections are functions, not layers."""
-    query = given[0]
+    query: Tensor = given[0]
     batch, tokens = query.shape[:2] if module.batch_first else query.shape[1::-1]
     width = module.embed_dim
-    return 8.0 * batch * tokens * width * width + pair_flops(batch, tokens, width)
+    projections: float = 8.0 * batch * tokens * width * width
+    return projections + pair_flops(batch, tokens, width)
 
 
 def _nothing(*_: Any) -> float:
