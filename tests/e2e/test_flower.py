@@ -61,10 +61,10 @@ def test_a_deployment_with_tls_gives_the_weights_of_this_process(tmp_path: Path)
     with Deployment(tmp_path / "flower", 2) as deployment:
         deployment.submit(run).finish()
     rounds = course(run)
-    assert [line["answered"] for line in rounds] == [[0, 1]] * 3
-    packet_bytes = 32  # at P2 = 4
-    assert all(line["upload_bytes"] == {"0": 2 * packet_bytes, "1": 2 * packet_bytes}
-               for line in rounds)  # fmt: skip
+    assert [line["asked"] for line in rounds] == [[0, 1]] * 3
+    assert all(line["answered"] for line in rounds)  # a client's process may die; it catches up
+    sent_bytes = {size for line in rounds for size in line["upload_bytes"].values()}
+    assert sent_bytes == {2 * 32}  # two steps at P2 = 4
     assert weights_on_flower(setup, run) == weights_here(setup, rounds)
     start = build(setup).method.snapshot()
     assert weights_here(setup, rounds) != start
