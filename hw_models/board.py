@@ -251,6 +251,16 @@ def _from(folder: Any, text: str, origin: str) -> Board:
     return board
 
 
+def changed(board: Board, data: dict[str, Any]) -> Board:
+    """A board of other data, from `model_dump(by_alias=True)`, with the certificate of the first.
+
+    ValidationError where the data make no board.
+    """
+    made = type(board).model_validate(data)
+    made.__dict__[_FOLDER] = board.__dict__.get(_FOLDER)
+    return made
+
+
 def parse_board(text: str, origin: str) -> Board:
     """A Board from TOML text; ValueError in one line that names the place otherwise."""
     try:

@@ -111,7 +111,7 @@ class EasUclamp:
         for d in range(2):
             here = cluster == d
             clamps = np.where(here, clamp, 0.0)
-            order = np.sort(clamps, axis=1)
+            order = np.sort(np.pad(clamps, ((0, 0), (1, 0))), axis=1)  # nobody asks for 0
             others[0, :, :, d] = here.sum(axis=1)[:, None] - here
             others[1, :, :, d] = np.where(clamps == order[:, -1:], order[:, -2:-1], order[:, -1:])
         rests = [self._cost(d, others[0, :, :, d], others[1, :, :, d]) for d in range(2)]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edgetwin.simulator.jobs import DemandTable
 from edgetwin.systems.thermal.chip import Chip
-from hw_models.board import Board
+from hw_models.board import Board, changed
 from hw_models.jobs import Application
 
 L2_BYTES: Final = {"cortex-a73": 2 * 2**20, "cortex-a53": 2**20}
@@ -40,7 +40,7 @@ def with_inference(board: Board, period_s: float) -> Board:
             "source": inference.energy_j.source,
         },
     }
-    return type(board).model_validate(data)
+    return changed(board, data)
 
 
 def refill_s(footprint_bytes: float, kind: str) -> float:
