@@ -53,6 +53,8 @@ def _row(
     groups: list[tuple[str, Any]], x: float, y: float, width: float, height: float
 ) -> Iterator[Block]:
     """Groups side by side, as wide as they have columns of members, two members a column."""
+    if not groups:
+        return
     columns = [max(1, (len(group.members) + 1) // 2) for _, group in groups]
     for (_, group), n, before in zip(groups, columns, np.cumsum([0, *columns[:-1]]), strict=True):
         left = x + width * float(before) / sum(columns)

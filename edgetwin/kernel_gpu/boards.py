@@ -40,7 +40,10 @@ ALIKE = (
 )  # fmt: skip
 # Thermal factors that are kept for whole control periods: here they are computed for each step;
 # and what only the replay of a log needs.
-NOT_HELD = ("decay", "phi1", "phi2", "partial_ns")
+# What is kept for speed, and what only logs need.
+NOT_HELD = (
+    "decay", "phi1", "phi2", "partial_ns", "kernel_f", "stalled_f", "usable_bytes_per_cycle",
+)  # fmt: skip
 
 
 @final

@@ -92,7 +92,7 @@ def _rates(s: Tensors, b: Boards) -> Tensors:
         "traffic": of_running(rate * d[:, :, BYTES]).sum(1),
         "busy": busy + launch,
         "activity": torch.cat([by_unit(jobs.sits, used * active) + launch, shared], 1),
-        "peak_activity": (jobs.sits * active.unsqueeze(2)).amax(1),
+        "peak_activity": (jobs.sits * active.unsqueeze(2)).amax(1) * b.fixed["has_host"],
     }
 
 

