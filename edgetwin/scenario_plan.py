@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain, count
 from math import inf
 from operator import itemgetter
 from typing import Literal, final
@@ -205,27 +206,27 @@ def _drawn(spec: Arrivals, board: Board, seeds: tuple[int, int]) -> Iterator[_Dr
     insns = _draw(spec.instructions, seeds_of["instructions"], n, in_log=True)
     shares = _draw(spec.target_share, seeds_of["targets"], n)
     lifetimes_s = _draw(spec.lifetime_s, seeds_of["lifetimes"], n)
-    for i, t_s in enumerate(times_s):
-        profile = load_application(pool[which[i]])
-        share = shares[i]
-        target_ips = None if share is None else share * full_speed_ips(profile, board)
+    drawn = zip(times_s, which, insns, shares, lifetimes_s, strict=True)
+    for t_s, at, instructions, share, lifetime_s in drawn:
+        profile = load_application(pool[at])
         job = Application(
             profile=profile,
-            instructions=insns[i] or inf,
-            target_ips=target_ips,
+            instructions=instructions or inf,
+            target_ips=None if share is None else share * full_speed_ips(profile, board),
             pass_insns=spec.pass_instructions,
         )
-        yield t_s, "", job, None, lifetimes_s[i]
+        yield t_s, "", job, None, lifetime_s
 
 
 def _poisson_times_s(spec: Arrivals, rng: np.random.Generator) -> list[float]:
     most = inf if spec.count is None else spec.count
     end_s = spec.first_at_s + (inf if spec.duration_s is None else spec.duration_s)
+    gaps_s = chain.from_iterable(rng.exponential(1.0 / spec.rate_hz, 32).tolist() for _ in count())
     times_s: list[float] = []
     t_s = spec.first_at_s
     while len(times_s) < most and t_s <= end_s:
         times_s.append(t_s)
-        t_s += float(rng.exponential(1.0 / spec.rate_hz))
+        t_s += next(gaps_s)
     return times_s
 
 

@@ -91,18 +91,19 @@ def entries(
 ) -> Entries:
     """The documented keys of `info` and how each is read from a block."""
     low, board = sim.lowered, sim.board
+    fan = board.limits.fan is not None
     zones_at = HEAD
     rails_at = zones_at + len(low.zones)
     clocks_at = rails_at + len(low.rails)
 
     def named(names: tuple[str, ...], at: int) -> Any:
-        places = [(name, at + i) for i, name in enumerate(names)]
+        end = at + len(names)
 
         def read(block: Block) -> dict[str, float | None]:
-            item = block.item
-            if item(DROPPED):
-                return {name: None if math.isnan(item(i)) else item(i) for name, i in places}
-            return {name: item(i) for name, i in places}
+            said = block[at:end].tolist()
+            if block.item(DROPPED):
+                said = [None if math.isnan(value) else value for value in said]
+            return dict(zip(names, said))  # noqa: B905  as many as names: strict costs a call
 
         return read
 
@@ -112,7 +113,7 @@ def entries(
         "power_w": named(low.rails, rails_at) if low.rails else lambda block: None,
         "energy_j": (lambda block: block.item(ENERGY_J)) if low.rails else lambda block: None,
         "freq_hz": named(low.domains, clocks_at),
-        "fan": lambda block: int(block.item(FAN)) if board.limits.fan else None,
+        "fan": lambda block: int(block.item(FAN)) if fan else None,
         "throttled": lambda block: bool(block.item(THROTTLED)),
         "cap_w": lambda block: None if math.isinf(block.item(CAP_W)) else block.item(CAP_W),
         "cap_violation": lambda block: block.item(OVER_CAP),

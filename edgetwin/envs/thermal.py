@@ -19,7 +19,7 @@ from edgetwin.kernel.state import STATE_DTYPE
 from edgetwin.scenario import Scenario
 from edgetwin.tasks import TASKS, Task
 from hw_models.board import Board
-from hw_models.compiled import jit
+from hw_models.compiled import inline, jit
 from hw_models.lowering import BOARD_DTYPE, GOVERNORS
 
 QOS_WEIGHT = 1.0
@@ -159,7 +159,7 @@ class ThermalEnv(BoardEnv):
             self._finish_run(end_ns)  # a job ended, or something comes from outside
             if self.sim.table.rows is not self._held[2]:
                 self._hold()
-            reward = look_now(self.sim.state, self._record, self.slots, self._obs, self._block)
+            reward = look_now(self._handle)
         return reward
 
     def _hold(self) -> None:
@@ -171,7 +171,7 @@ class ThermalEnv(BoardEnv):
 
     def _look(self) -> None:
         mark_step(self.sim.state)
-        look_now(self.sim.state, self._record, self.slots, self._obs, self._block)
+        look_now(self._handle)
 
     def _move_and_ask(self, action: Any) -> int:
         """The move of an action that also asks for clocks."""
@@ -180,19 +180,25 @@ class ThermalEnv(BoardEnv):
         return move
 
 
-@jit
-def run_step(held: Any, move: int, end_ns: int) -> float:
-    """Migrate, ask for clocks, run and look; the reward, NaN if end_ns was not reached.
-
-    REFUSED for a move that does not exist; nothing has happened then.
-    held is the handle of state, board, demand table, obs, block and (slots, table columns).
-    """
+@inline
+def unpacked(held: Any) -> Any:
+    """State (1,), board (1,), demand table, obs, block and slots behind `ThermalEnv._handle`."""
     state = carray(pointer(held[0]), 1, STATE_DTYPE)
     board = carray(pointer(held[2]), 1, BOARD_DTYPE)
     obs = carray(pointer(held[6]), held[7], np.float32)
     block = carray(pointer(held[8]), held[9], np.float64)
     slots, columns = carray(pointer(held[10]), 2, np.int64)
     table = carray(pointer(held[4]), (held[5], columns), np.float64)
+    return state, board, table, obs, block, slots
+
+
+@jit
+def run_step(held: Any, move: int, end_ns: int) -> float:
+    """Migrate, ask for clocks, run and look; the reward, NaN if end_ns was not reached.
+
+    REFUSED for a move that does not exist; nothing has happened then.
+    """
+    state, board, table, obs, block, slots = unpacked(held)
     s = state[0]
     b = board[0]
     n = core_count(b)
@@ -213,8 +219,9 @@ def run_step(held: Any, move: int, end_ns: int) -> float:
 
 
 @jit
-def look_now(state: Any, board: Any, slots: int, obs: Any, block: Any) -> float:
-    """`look` for callers that hold the records (1,)."""
+def look_now(held: Any) -> float:
+    """`look` at the board as it is."""
+    state, board, _, obs, block, slots = unpacked(held)
     return look(state[0], board[0], core_count(board[0]), slots, obs, block)
 
 

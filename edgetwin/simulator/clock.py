@@ -15,6 +15,13 @@ class Clock(simpy.Environment):
         self.started: list[simpy.Process] = []
         self.process = self._start  # type: ignore[method-assign]
 
+    def forward(self, now_s: float) -> None:
+        """Come to now_s through whatever is due before."""
+        if self.peek() < now_s:
+            self.run(until=now_s)
+        else:
+            self._now = now_s
+
     def _start(self, generator: Generator[simpy.Event, Any, Any]) -> simpy.Process:
         self.started = [p for p in self.started if p.is_alive]
         self.started.append(simpy.Process(self, generator))

@@ -167,8 +167,9 @@ class Simulator:
     @property
     def clock(self) -> simpy.Environment:
         """The simpy clock in seconds, brought to the present."""
-        if self._clock.now < self.now_s:
-            self._clock.run(until=self.now_s)
+        now_s = self.now_s
+        if self._clock.now < now_s:
+            self._clock.forward(now_s)
         return self._clock
 
     @property

@@ -111,8 +111,8 @@ def scenario_process(sim: "Simulator", state: dict[str, int]) -> Generator[simpy
     events: list[Arrival | Change] = [*sim.plan.changes, *sim.plan.arrivals]
     events.sort(key=lambda e: e.t_s)
     while state["next"] < len(events):
-        event = events[state["next"]]
-        yield sim.clock.timeout(max(0.0, event.t_s - sim.clock.now))
+        event, clock = events[state["next"]], sim.clock
+        yield clock.timeout(max(0.0, event.t_s - clock.now))
         state["next"] += 1
         if isinstance(event, Change):
             change(sim, event)

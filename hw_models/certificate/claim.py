@@ -173,8 +173,15 @@ def least_share_of(stated: Coverage, counts: Coverage) -> float:
     return max(0.0, expected - SIGMAS * max(noise, binomial))
 
 
-def outside_share(board: "Board", certificate: Certificate, runs: Sequence[Evaluated]) -> float:
-    """The share of readings whose clocks, temperatures or power were never seen before."""
+def outside_share(
+    board: "Board", certificate: Certificate, runs: Sequence[Evaluated]
+) -> float | None:
+    """The share of readings whose clocks, temperatures or power were never seen before.
+
+    None where the certificate has seen nothing.
+    """
+    if not certificate.envelope.speaks:
+        return None
     outside = [not certificate.inside(reading) for run in runs for reading in _readings(board, run)]
     return float(np.mean(outside))
 

@@ -118,6 +118,11 @@ class Envelope(Frozen):
     power_w: dict[str, Span] = {}
     fan: tuple[int, ...] = ()
 
+    @property
+    def speaks(self) -> bool:
+        """Whether it bounds any signal that a reading has."""
+        return bool(self.freq_hz or self.temps_c or self.power_w)
+
 
 @final
 class CertifiedFinding(Frozen):
@@ -197,8 +202,13 @@ class Certificate(Frozen):
         """The certificate with its id: the board and the digest of all that is stated."""
         return self.model_copy(update={"id": f"{self.board}-{self.digest}"})
 
-    def inside(self, reading: Seen) -> bool:
-        """Whether clocks, temperatures and power lie within what was seen; None is passed over."""
+    def inside(self, reading: Seen) -> bool | None:
+        """Whether clocks, temperatures and power lie within what was seen; None is passed over.
+
+        None where nothing was seen: a certificate from documents validates no state.
+        """
+        if not self.envelope.speaks:
+            return None
         groups: tuple[tuple[Mapping[str, float | None], dict[str, Span]], ...] = (
             (reading.freq_hz, self.envelope.freq_hz),
             (reading.temps_c, self.envelope.temps_c),

@@ -165,6 +165,8 @@ def test_the_envelope_is_what_was_seen(
         freq_hz={"big": hz}, busy={}, fan=None, throttled=False, cap_w=None, jobs={},
     )  # fmt: skip
     assert certificate.inside(reading) is inside
+    bare = certificate.model_copy(update={"envelope": Envelope()})
+    assert bare.inside(reading) is None
 
 
 # -- grades and splits ------------------------------------------------------------------------
