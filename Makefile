@@ -49,7 +49,9 @@ endif
 	@echo "Next, replay a tegrastats log of your own: make run LOG=tegrastats.log BOARD=jetson-orin-nano"
 
 test: .venv/.full
-	$(BIN)/python -m pytest -m "not slow" --ignore=tests/conventions
+	$(BIN)/python -m pytest -m "not slow and not alone" --ignore=tests/conventions \
+		--numprocesses auto --dist loadfile
+	$(BIN)/python -m pytest -m "alone and not slow"
 
 check: .venv/.full
 	$(BIN)/ruff check .

@@ -124,7 +124,11 @@ def measure_coasting(quick: bool) -> dict[str, Any]:
             "max_temp_difference_k": Figure(value=max(errors_k), bar=1e-3),
             "differing_completions": Figure(value=float(differing), bar=0.0),
         },
-        n={"rounds": COASTING_ROUNDS, "hours_compared": len(errors_k), "instants_per_hour": instants},
+        n={
+            "rounds": COASTING_ROUNDS,
+            "hours_compared": len(errors_k),
+            "instants_per_hour": instants,
+        },
         times_faster_phases_as_measured=short[0],
         times_real_time=quiet[1],
         method=(

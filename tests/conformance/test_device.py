@@ -12,7 +12,10 @@ from edgetwin.checks import check_backend
 from edgetwin.factory import make_backend
 from edgetwin.reproduce.hardware.bench import Served, Sshd, served, sshd, why_no_ssh, why_not
 
-pytestmark = pytest.mark.skipif(bool(why_not()), reason=f"no virtual board here: {why_not()}")
+pytestmark = [
+    pytest.mark.alone,
+    pytest.mark.skipif(bool(why_not()), reason=f"no virtual board here: {why_not()}"),
+]
 SPEED = 20.0
 
 

@@ -19,6 +19,8 @@ from edgetwin.virtual import write_plain
 from hw_models.board import load_board
 from hw_models.trace import read_trace
 
+pytestmark = pytest.mark.alone
+
 needs_fuse = pytest.mark.skipif(bool(why_not()), reason=f"no virtual board here: {why_not()}")
 KINDS = (
     "kill -9 of the host", "kill -9 of agent and guardian", "sensor garbage", "write refused",

@@ -9,6 +9,7 @@ from edgetwin.reproduce.hardware.bench import why_no_ssh, why_not
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.alone,
     pytest.mark.skipif(bool(why_not()), reason=f"no virtual board here: {why_not()}"),
 ]
 

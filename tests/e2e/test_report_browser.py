@@ -13,7 +13,7 @@ from edgetwin.report.live import LiveView
 from edgetwin.report.run_sections import run_sections
 from hw_models import JobReading, Reading, Trace, load_board
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=NO_BROWSER)
+pytestmark = [pytest.mark.alone, pytest.mark.skipif(CHROMIUM is None, reason=NO_BROWSER)]
 BOARD = load_board("jetson-tx2")
 PANELS = ["temperature", "power", "clocks", "load of the units", "placement", "quality of service"]
 TITLES = """

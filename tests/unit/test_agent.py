@@ -21,6 +21,8 @@ from edgetwin.reproduce.hardware.bench import guardian_of, state_of, wait_until
 from edgetwin.virtual import write_plain
 from hw_models.board import load_board
 
+pytestmark = pytest.mark.alone
+
 NANO = load_board("jetson-nano")
 CPU = "/sys/devices/system/cpu/cpufreq/policy0"
 GPU = "/sys/devices/gpu.0/devfreq/57000000.gpu"

@@ -24,6 +24,8 @@ from hw_models.jobs import LoadJob, TrainingJob
 from hw_models.trace import JobReading
 from hw_models.workloads import load_network
 
+pytestmark = pytest.mark.alone
+
 NANO = load_board("jetson-nano")
 HIKEY = load_board("hikey970")
 

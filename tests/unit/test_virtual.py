@@ -15,6 +15,8 @@ from hw_models.jobs import Application, ForwardJob, Job, LoadJob, TrainingJob
 from hw_models.tegrastats import parse_line
 from hw_models.workloads import load_application, load_network
 
+pytestmark = pytest.mark.alone
+
 CPU = "/sys/devices/system/cpu/cpufreq/policy0"
 GPU = "/sys/devices/gpu.0/devfreq/57000000.gpu"
 EMC = "/sys/kernel/debug/clk/override.emc"

@@ -18,6 +18,8 @@ from edgetwin.report.terminal import TerminalView
 from edgetwin.text_view import BLOCKS, History, sparkline
 from hw_models import board_names, load_board
 
+pytestmark = pytest.mark.alone
+
 BOARD = load_board("jetson-tx2")
 
 
