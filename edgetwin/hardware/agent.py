@@ -155,10 +155,7 @@ class Files:
 
     def number(self, path: str) -> float:
         """The number that a file holds; ValueError for anything else."""
-        data = self.data(path, 64)  # room for a large number costs more than the number
-        if len(data) < 20 and data.strip().lstrip(b"-").isdigit():
-            return float(int(data))
-        return _number(data.decode("utf-8", "replace"))
+        return number_in(self.data(path, 64))
 
     def put(self, path: str, text: str) -> None:
         """Write a file whose form is in the allow-list; OSError where the device refuses."""
@@ -198,38 +195,52 @@ def _natural(path: str) -> List[Any]:
 
 
 class Channel:
-    """One number that the board tells, from one file or as the product of two."""
+    """One number that the board tells, from one file or as the product of two.
 
-    def __init__(self, kind: str, name: str, paths: List[str], scale: float) -> None:
+    period_s is the sensor's own, in board seconds; 0 where it is not known.
+    """
+
+    def __init__(
+        self, kind: str, name: str, paths: List[str], scale: float, period_s: float = 0.0
+    ) -> None:
         self.kind = kind
         self.name = name
         self.paths = paths
         self.scale = scale
+        self.period_s = period_s
         self.sane = SANE[kind]
+        self.said = None  # type: Optional[List[bytes]]
         self.value = None  # type: Optional[float]
         self.at_s = -1e9
         self.fault = "not read yet"
         self.same_since_s = 0.0
         self.leave_until_s = 0.0
 
-    def sample(self, files: Files) -> bool:
-        """Read the file now; False, with the fault noted, where that gives no number."""
+    def sample(self, files: Files, at_s: float) -> bool:
+        """Read the file at at_s; False, with the fault noted, where that gives no number.
+
+        Sensors are read more often than they measure: what is said again is not worked out again.
+        """
         try:
-            value = self.scale
-            for path in self.paths:
-                value *= files.number(path)
-            low, high = self.sane
-            if not low <= value <= high:
-                raise ValueError("says %.6g, out of range" % value)
+            words = [files.data(path, 64) for path in self.paths]  # room costs more than a number
+            if words != self.said:
+                self._hear(words, at_s)
         except (OSError, ValueError, Refused) as error:
-            self.fault = "%s: %s" % (self.paths[0], said(error))
+            self.said, self.fault = None, "%s: %s" % (self.paths[0], said(error))
             return False
-        at_s = time.monotonic()
-        if value != self.value:
-            self.same_since_s = at_s
-            self.value = value
         self.at_s, self.fault = at_s, ""
         return True
+
+    def _hear(self, words: List[bytes], at_s: float) -> None:
+        value = self.scale
+        for word in words:
+            value *= number_in(word)
+        low, high = self.sane
+        if not low <= value <= high:
+            raise ValueError("says %.6g, out of range" % value)
+        if value != self.value:
+            self.same_since_s, self.value = at_s, value
+        self.said = words
 
     def fresh(self, at_s: float) -> Optional[float]:
         """The value, None when it is too old to be a reading."""
@@ -242,8 +253,11 @@ class Channel:
         return self.fault or "%s: no answer for %.1f s" % (self.paths[0], at_s - self.at_s)
 
 
-def _number(text: str) -> float:
-    """The number that a file holds: the first word; ValueError for anything else."""
+def number_in(data: bytes) -> float:
+    """The number that a file's content is; ValueError for anything else."""
+    if len(data) < 20 and data.strip().lstrip(b"-").isdigit():
+        return float(int(data))
+    text = data.decode("utf-8", "replace")
     words = text.split()
     if len(words) != 1 or not re.match(r"-?\d{1,15}(\.\d+)?\Z", words[0]):
         raise ValueError("says %r, no number" % text[:40])
@@ -253,7 +267,8 @@ def _number(text: str) -> float:
 class Sampler:
     """Reads every channel, temperatures and power at the sampling rate, in a thread of its own.
 
-    A file that blocks blocks its thread only: another one takes over and leaves that file alone.
+    A temperature that its sensor measures more seldom is read twice in that time. A file that
+    blocks blocks its thread only: another one takes over and leaves that file alone.
     """
 
     def __init__(self, files: Files, channels: List[Channel], stat: bool, scale: float) -> None:
@@ -269,12 +284,24 @@ class Sampler:
         self.energy_known = True
         self.after = None  # type: Optional[Callable[[float], None]]
         self._counted_at = None  # type: Optional[Tuple[float, float]]
-        self._wanted = threading.Event()
+        self._plan = self._planned()
+        self._samples = 0
+        self._wanted = False
+        self._rest = threading.Lock()  # held; an Event would cost as much as two sensors
+        self._rest.acquire()
         self._done = threading.Event()
         self._turn = 0
         self._at = None  # type: Optional[Channel]
         self._at_s = 0.0
         self._over = False
+
+    def _planned(self) -> List[List[Channel]]:
+        """What to read in each of 60 samples; temperatures in turn, so that samples are alike."""
+        own_s = 2.0 * self.period_s * self.scale
+        every = [max(1, min(5, int(channel.period_s / own_s))) for channel in self.fast]
+        return [
+            [c for i, c in enumerate(self.fast) if (turn + i) % every[i] == 0] for turn in range(60)
+        ]
 
     def start(self) -> None:
         """Begin to sample."""
@@ -284,12 +311,19 @@ class Sampler:
         """Sample no more; a thread that is blocked ends when its file answers."""
         self._over = True
         self._turn += 1
-        self._wanted.set()
+        self._wake()
+
+    def _wake(self) -> None:
+        self._wanted = True
+        try:
+            self._rest.release()
+        except RuntimeError:  # it is awake
+            pass
 
     def refresh(self) -> None:
         """Read what is not sampled anyway; returns after SLOW_S at the latest."""
         self._done.clear()
-        self._wanted.set()
+        self._wake()
         if not self._done.wait(SLOW_S):
             self.replace()
 
@@ -312,10 +346,12 @@ class Sampler:
     def _run(self, turn: int) -> None:
         due_s = now_s()
         while turn == self._turn:
-            asked = self._wanted.is_set()
-            self._wanted.clear()
+            asked = self._wanted
+            if asked:  # what is asked for from now on is asked again
+                self._wanted = False
             if now_s() >= due_s:
-                self._sweep(self.fast, turn)
+                self._sweep(self._plan[self._samples % len(self._plan)], turn)
+                self._samples += 1
                 if turn == self._turn:
                     self._count()
                     if self.after:
@@ -325,7 +361,7 @@ class Sampler:
                 self._sweep(self.slow, turn)
                 self._read_stat()
                 self._done.set()
-            self._wanted.wait(max(due_s - now_s(), 0.0))
+            self._rest.acquire(True, max(due_s - now_s(), 0.0))
 
     def _sweep(self, channels: List[Channel], turn: int) -> None:
         for channel in channels:
@@ -334,8 +370,8 @@ class Sampler:
             started_s = time.monotonic()
             if started_s >= channel.leave_until_s:
                 self._at_s, self._at = started_s, channel
-                channel.sample(self.files)
-                self._at = None
+                channel.sample(self.files, started_s)
+        self._at = None
 
     def _count(self) -> None:
         """Add the energy since the last sample of the input's power, by the trapezium."""
@@ -393,7 +429,7 @@ def put_range(
     highest is the upper limit that is set now, where that is known.
     """
     if highest is None:
-        highest = int(_number(files.text(high[0])))
+        highest = int(files.number(high[0]))
     order = (high, low) if low[1] > highest else (low, high)
     for path, count in order:
         files.put(path, str(count))
@@ -891,7 +927,7 @@ class Clock:
         plain = []
         if self.way == "range":
             assert self.low and self.high
-            low, high = (int(_number(files.text(p))) for p in (self.low, self.high))
+            low, high = (int(files.number(p)) for p in (self.low, self.high))
             self.found = (low, high)
             if files.may_write(self.governor):
                 assert self.governor
@@ -900,8 +936,8 @@ class Clock:
             return {"range": [self.low, low, self.high, high], "plain": plain}
         assert self.rate
         self.found = (self.table[0], self.table[-1])
-        plain = [[path, str(int(_number(files.text(path))))] for path in self.switches]
-        rate = str(int(_number(files.text(self.rate))))
+        plain = [[path, str(int(files.number(path)))] for path in self.switches]
+        rate = str(int(files.number(self.rate)))
         if plain and plain[0][1] == "0":  # it runs free: its rate is no state to come back to
             return {"rate": self.rate, "plain": plain, "loose": [[self.rate, rate]]}
         return {"rate": self.rate, "plain": [[self.rate, rate]] + plain}
@@ -977,11 +1013,13 @@ class Device:
         for name, limit_c in _need(spec, "limits_c", dict).items():
             self.limits_c[str(name)] = min(float(limit_c), HOTTEST_C)
 
-    def _add(self, kind: str, name: str, paths: List[str], scale: float) -> None:
+    def _add(
+        self, kind: str, name: str, paths: List[str], scale: float, period_s: float = 0.0
+    ) -> None:
         if not _NAME.match(str(name)):
             raise Refused("%r is no name" % str(name)[:60])
         if paths:
-            self.channels.append(Channel(kind, str(name), paths, scale))
+            self.channels.append(Channel(kind, str(name), paths, scale, period_s))
         else:
             self.missing.append("%s.%s" % (kind, name))
 
@@ -994,7 +1032,7 @@ class Device:
                     continue
             except (OSError, Refused):
                 continue
-            self._add("zone", name, [path], 1e-3)
+            self._add("zone", name, [path], 1e-3, _within(entry, "period_s", 0.0, 0.2, 0.0))
             return
         self._add("zone", name, [], 1.0)
 
@@ -1370,7 +1408,7 @@ class Agent:
         for names in (["scaling_available_frequencies"], ["cpuinfo_min_freq", "cpuinfo_max_freq"]):
             for name in names if not khz else []:
                 try:
-                    khz += [_number(word) for word in self.files.text(folder + name).split()]
+                    khz += [number_in(word) for word in self.files.data(folder + name).split()]
                 except (OSError, ValueError, Refused):
                     continue
         zones = []  # type: List[str]

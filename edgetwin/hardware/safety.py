@@ -100,9 +100,10 @@ def zone_types(board: Board, zone: str) -> list[str]:
 
 def _zone(board: Board, zone: str) -> dict[str, Any]:
     own = patterns(board, f"zone.{zone}.temp")
-    if own:
-        return {"path": own, "types": []}
-    return {"path": patterns(board, "zones.temp"), "types": zone_types(board, zone)}
+    where: dict[str, Any] = {"path": own, "types": []}
+    if not own:
+        where = {"path": patterns(board, "zones.temp"), "types": zone_types(board, zone)}
+    return where | {"period_s": board.sensors.zones[zone].period_s.value}
 
 
 def _rail(board: Board, rail: str) -> Iterator[dict[str, Any]]:
