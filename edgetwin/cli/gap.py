@@ -61,16 +61,20 @@ def gap(
     about = {"board": made.name, "task": task, "scenario": plan.name, "duration_s": duration_s}
     result = about | gaps.as_json(pairs, chosen.kpis)
     if out is not None:
-        _keep(out, about | {"policies": names, "seeds": seeds, "seed": seed}, pairs, result)
+        arguments = about | {"policies": names, "seeds": seeds, "seed": seed}
+        _keep(out, arguments, pairs, result, chosen.kpis)
     if as_json:
         print_json(result)
         return
     _print(result)
     if out is not None:
-        note(f"kept in {out}")
+        note(f"kept in {out}; look at {out / 'report.html'}")
 
 
-def _keep(out: Path, about: dict[str, Any], pairs: Any, result: dict[str, Any]) -> None:
+def _keep(
+    out: Path, about: dict[str, Any], pairs: Any, result: dict[str, Any], kpis: dict[str, str]
+) -> None:
+    from edgetwin.report.gap_page import write_gap_page
     from edgetwin.runs import RunFolder
 
     with RunFolder.create(out, command(), {"verb": "gap", **about}) as folder:
@@ -79,6 +83,7 @@ def _keep(out: Path, about: dict[str, Any], pairs: Any, result: dict[str, Any]) 
             for side in ("twin", "device"):
                 path = folder.trace_path(f"{side}-{pair.policy}", pair.seed)
                 getattr(pair, side).trace.to_parquet(path)
+        write_gap_page(pairs, result, kpis, command(), folder.path / "report.html")
 
 
 def _print(result: dict[str, Any]) -> None:

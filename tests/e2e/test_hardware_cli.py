@@ -136,12 +136,14 @@ def test_a_trace_is_recorded_on_a_device(
 
 @needs_fuse
 def test_the_gap_of_a_virtual_board_is_small(
-    nano: Served, capsys: pytest.CaptureFixture[str]
+    nano: Served, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     said = told(
         capsys, "gap", "--board", "jetson-nano", "--root", str(nano.root), "--duration", "20",
-        "--policies", "performance,powersave",
+        "--policies", "performance,powersave", "--out", str(tmp_path / "gap"),
     )  # fmt: skip
+    page = (tmp_path / "gap" / "report.html").read_text()
+    assert "powersave, seed 0: power_w.pom_5v_in" in page and "Order of policies" in page
     assert said["signals"]["power_w.pom_5v_in"]["mae"] < 1.0
     assert {run["decisions_alike_on_same_readings"] for run in said["runs"]} == {1.0}
     assert said["ranking_alike"]["energy_j"] == 1.0
