@@ -52,7 +52,7 @@ class Size:
     posterior_boards: int = 20
 
 
-QUICK: Final = Size(seeds=1, trainings=1, shards=6, states=2000)
+QUICK: Final = Size(seeds=1, trainings=1, shards=24, states=2000)
 FULL: Final = Size(seeds=10, trainings=3, shards=24, states=10_000)
 
 
