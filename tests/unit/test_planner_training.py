@@ -10,8 +10,9 @@ from edgetwin.cells import CellStore
 from edgetwin.factory import make_backend
 from edgetwin.systems.planner.convergence import Trial, TrialSession, measure_runs
 from edgetwin.systems.planner.hook import Listening
-from edgetwin.systems.planner.launch import BoardSession, Order, read_order, train
+from edgetwin.systems.planner.launch import Aim, BoardSession, train
 from edgetwin.systems.planner.noise_scale import NoiseMeter
+from edgetwin.systems.planner.saved import Order, read_order
 from edgetwin.systems.planner.script import find_script
 from hw_models.workloads import load_network
 
@@ -92,15 +93,14 @@ def test_the_noise_scale_of_made_gradients_is_found() -> None:
 def test_a_script_on_the_twin_pays_what_its_steps_cost_there(tmp_path: Path) -> None:
     backend = make_backend("sim", board="jetson-nano")
     order = Order(batch=64, freq_hz={"gpu": 460.8e6}, predicted={})
-    session = BoardSession(
-        backend, order, load_network("digits-cnn"), is_simulated=True, target=5e4, rule="constant"
-    )
+    aim = Aim(target=5e4, rule="constant")
+    session = BoardSession(backend, order, load_network("digits-cnn"), aim)
     found = train(written(tmp_path), session)
     assert found["reached"]
     assert found["steps"] == 782
     rate = found["samples"] / found["time_s"]
     reading = make_backend("sim", board="jetson-nano")
-    again = BoardSession(reading, order, load_network("digits-cnn"), is_simulated=True)
+    again = BoardSession(reading, order, load_network("digits-cnn"))
     again.begin()
     settled = reading.advance(1.0).last
     assert rate == pytest.approx(next(iter(settled.jobs.values())).rate, rel=0.05)
@@ -110,7 +110,7 @@ def test_a_script_on_the_twin_pays_what_its_steps_cost_there(tmp_path: Path) -> 
 def test_a_script_that_never_calls_the_hook_is_an_error(tmp_path: Path) -> None:
     backend = make_backend("sim", board="jetson-nano")
     order = Order(batch=16, freq_hz={"gpu": 460.8e6}, predicted={})
-    session = BoardSession(backend, order, load_network("digits-cnn"), is_simulated=True)
+    session = BoardSession(backend, order, load_network("digits-cnn"))
     with pytest.raises(ValueError, match=r"never|without calling hook.step"):
         train(written(tmp_path, "x = 1\n"), session)
     silent = "from edgetwin import training_hook\nhook = training_hook(batch=8)\nhook.step()\n"
