@@ -26,7 +26,7 @@ from hw_models.trace import Reading
 if TYPE_CHECKING:
     from edgetwin.simulator import Simulator
 
-_MORE: Final = 6  # points that a new cap gets
+MORE: Final = 6  # points that a new cap gets
 _DOUBT: Final = 0.05  # of the scenario's samples to the target, as ln
 
 
@@ -70,7 +70,7 @@ class PlannerPolicy:
             self._meter.care = replace(self._meter.care, caps_w=(cap_w,))
             known = 0 if self._surface is None else len(self._surface.points)
             found = self._task.profile(
-                self._meter, [cap_w], points=max(self.points, known + _MORE), seed=self._seed,
+                self._meter, [cap_w], points=max(self.points, known + MORE), seed=self._seed,
                 begin=self._surface,
             )  # fmt: skip
             self._surface = found.surface
