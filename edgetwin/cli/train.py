@@ -12,6 +12,7 @@ from edgetwin.cli.target import Aims, Root, device_options, metric_and_place
 if TYPE_CHECKING:
     from edgetwin.scenario import Scenario
     from edgetwin.systems.planner.convergence import Rule
+    from edgetwin.systems.planner.efficiency import Efficiency, Runs
     from edgetwin.systems.planner.launch import Aim
 
 
@@ -41,6 +42,11 @@ Measure = Annotated[
     typer.Option(help="Measure batch-size efficiency instead, into this folder (resumes)."),
 ]
 
+NoiseSteps = Annotated[
+    int | None,
+    typer.Option(help="Run one batch size only; the others from the gradients of so many steps."),
+]
+
 
 def train(
     script: Script,
@@ -58,6 +64,7 @@ def train(
     measure: Measure = None,
     batches: Annotated[str, typer.Option(help="Batch sizes to measure.")] = "8,16,32,64,128,256",
     seeds: Annotated[int, typer.Option(help="Runs of each batch size.")] = 3,
+    noise_steps: NoiseSteps = None,
     budget: Annotated[float, typer.Option(help="Samples after which a run gives up.")] = 60_000,
     as_json: Json = False,
 ) -> None:
@@ -81,17 +88,20 @@ def train(
     if measure is not None:
         trial = {"script": script, "target": metric, "is_falling": falling,
                  "budget_samples": budget, "rule": rule}  # fmt: skip
-        _measure(trial, batches, seeds, measure, as_json)
+        found, runs = _measure(trial, batches, seeds, noise_steps, measure)
+        _print_efficiency(trial, found, runs, as_json)
         return
     if plan is None:
         raise ValueError("give --plan plan.json (edgetwin plan --out), or --measure FOLDER.")
     aim = Aim(target=metric, is_falling=falling, rule=cast("Rule", rule), seed=seed)
     course = _course(caps, scenario)
-    found = _train(path, plan, {"kind": backend, "scenario": course, **device}, board, network, aim)
+    trained = _train(
+        path, plan, {"kind": backend, "scenario": course, **device}, board, network, aim
+    )
     if as_json:
-        print_json(found)
+        print_json(trained)
         return
-    _print(path, found)
+    _print(path, trained)
 
 
 def _course(caps: str | None, scenario: str | None) -> "Scenario | None":
@@ -147,12 +157,15 @@ def _train(
 
 
 def _measure(
-    trial: Mapping[str, Any], batches: str, seeds: int, folder: Path, as_json: bool
-) -> None:
-    """Real runs of every batch size, as an efficiency.json for `edgetwin plan`."""
+    trial: Mapping[str, Any], batches: str, seeds: int, steps: int | None, folder: Path
+) -> "tuple[Efficiency, Runs | None]":
+    """What every batch size needs, as an efficiency.json for `edgetwin plan`.
+
+    From real runs of each (those, too), or with `steps` from one batch size and its gradients.
+    """
     from edgetwin.cells import CellStore
     from edgetwin.cli.plan import whole
-    from edgetwin.systems.planner.convergence import Trial, measure_runs
+    from edgetwin.systems.planner.convergence import Trial, measure_runs, predicted_efficiency
     from edgetwin.systems.planner.efficiency import write_efficiency
 
     if trial["target"] is None:
@@ -160,18 +173,28 @@ def _measure(
     if seeds < 1:
         raise ValueError(f"--seeds {seeds}: give at least one.")
     sizes = sorted({whole("--batches", b) for b in batches.split(",")})
-    runs = measure_runs(Trial(**trial), sizes, range(seeds), CellStore(path=folder / "cells"))
-    found = runs.efficiency(float(trial["target"]))
+    tried, store = Trial(**trial), CellStore(path=folder / "cells")
+    runs = None if steps is not None else measure_runs(tried, sizes, range(seeds), store)
+    found = (
+        predicted_efficiency(tried, sizes, range(seeds), store, steps or 0)
+        if runs is None else runs.efficiency(tried.target)
+    )  # fmt: skip
     write_efficiency(found, folder / "efficiency.json")
-    needed = {str(b): float(n) for b, n in found.needed.items()}
+    note(f"efficiency: {folder / 'efficiency.json'}")
+    return found, runs
+
+
+def _print_efficiency(
+    trial: Mapping[str, Any], found: "Efficiency", runs: "Runs | None", as_json: bool
+) -> None:
     if as_json:
-        print_json({"script": trial["script"], "target": trial["target"], "needed": needed,
-                    "runs": {str(b): by[found.target or 0.0].tolist()
-                             for b, by in runs.needed.items()}})  # fmt: skip
+        target, tries = trial["target"], {} if runs is None else runs.needed
+        print_json({"script": trial["script"], "target": target, "source": found.source,
+                    "needed": {str(b): float(n) for b, n in found.needed.items()},
+                    "runs": {str(b): by[target].tolist() for b, by in tries.items()}})  # fmt: skip
         return
     rows = [[b, n, found.share[b]] for b, n in found.needed.items()]
     print_table(found.source, ["batch", "samples to the target", "standard error"], rows)
-    note(f"efficiency: {folder / 'efficiency.json'}")
 
 
 def _print(path: Path, found: Mapping[str, Any]) -> None:

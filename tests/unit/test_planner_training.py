@@ -8,7 +8,12 @@ import pytest
 from edgetwin import training_hook
 from edgetwin.cells import CellStore
 from edgetwin.factory import make_backend
-from edgetwin.systems.planner.convergence import Trial, TrialSession, measure_runs
+from edgetwin.systems.planner.convergence import (
+    Trial,
+    TrialSession,
+    measure_runs,
+    predicted_efficiency,
+)
 from edgetwin.systems.planner.hook import Listening
 from edgetwin.systems.planner.launch import Aim, BoardSession, train
 from edgetwin.systems.planner.noise_scale import NoiseMeter
@@ -88,6 +93,36 @@ def test_the_noise_scale_of_made_gradients_is_found() -> None:
     assert found.samples == pytest.approx(truth, rel=0.1)
     needed = found.needed((8, 64), 8)
     assert needed[1] / needed[0] == pytest.approx((1 + 64 / truth) / (1 + 8 / truth), rel=0.1)
+
+
+NOISY = """
+import torch
+from edgetwin import training_hook
+
+hook = training_hook(batch=32)
+torch.manual_seed(hook.seed)
+weight = torch.zeros(50, requires_grad=True)
+for step in range(1, 200):
+    weight.grad = 1.0 + torch.randn(50) * (64.0 / hook.batch) ** 0.5
+    rate = hook.rate_factor
+    hook.step([weight])
+    if hook.report(step * hook.batch):
+        break
+"""
+
+
+def test_one_batch_size_is_run_and_the_others_follow_from_its_gradients(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    store = CellStore(path=tmp_path / "cells")
+    asked = trial(written(tmp_path, NOISY), target=1600.0)
+    found = predicted_efficiency(asked, (8, 32, 128), (0,), store, steps=100)
+    # The variance of a sample's gradient is 64 times its mean square: that is the noise scale.
+    assert found.needed[32] == 1600.0
+    for batch in (8, 128):
+        predicted = 1600.0 * (1 + batch / 64.0) / (1 + 32 / 64.0)
+        assert found.needed[batch] == pytest.approx(predicted, rel=0.1)
+    assert found.target == 1600.0
+    assert len(list(store.items())) == 1
 
 
 def test_a_script_on_the_twin_pays_what_its_steps_cost_there(tmp_path: Path) -> None:
