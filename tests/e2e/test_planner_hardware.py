@@ -1,6 +1,7 @@
 """Planning and training on a device: a virtual board of its own, driven as one on the desk."""
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,22 @@ def test_a_device_is_profiled_and_a_script_drives_it(
     clocks_hz = [change["freq_hz"]["gpu"] for change in trained["changes"]]
     assert clocks_hz[-1] < clocks_hz[0]
     assert same(before, nano.knobs()) == []
+
+
+@needs_fuse
+def test_a_script_is_profiled_as_the_process_that_trains(
+    nano: Served, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    # A step takes 5 ms whatever its batch, a tenth of a second of a board that is 20 times as fast.
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT, encoding="utf-8")
+    worker = f"{sys.executable} -m edgetwin.systems.planner.worker {script}"
+    found = told(
+        capsys, "plan", *BOARD, *SAMPLES, "--backend", "hardware", "--root", str(nano.root),
+        "--cap-w", "4", "--points", "5", "--settle-s", "0", "--command", worker,
+    )  # fmt: skip
+    assert found["choice"]["batch"] == 64
+    assert found["choice"]["time_s"] == pytest.approx(138_000 / 64 * 0.1, rel=0.2)
 
 
 def test_a_target_is_a_metric_a_place_or_both() -> None:

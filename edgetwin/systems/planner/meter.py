@@ -27,6 +27,7 @@ _SURE: Final = 0.99  # that no reading of a whole run passes the peak
 _CLEAR: Final = 2.0  # standard errors between a peak and a cap
 _STATED: Final = 100  # readings that the board file's word on its sensor's noise is worth
 _NEAR: Final = 1.0  # standard deviations of a fan's trip by which a board may miss it
+_START_S: Final = 600.0  # that a training script may take until its first step
 _COOLING_S: Final = 10.0
 
 
@@ -98,15 +99,15 @@ class BoardMeter:
         )
         if self.backend.apply(knobs).refused:
             return None
-        reading = self._settled()
+        reading = self._settled(int(self.space.batch[at]))
         if self._is_hot(reading):
             self._cool()
             return None
         return self._sampled(at)
 
-    def _settled(self) -> Reading:
-        """The reading once clocks, heat and fan stand still."""
-        reading = self._advance(self.care.settle_s)
+    def _settled(self, batch: int) -> Reading:
+        """The reading once the job works with its batch, and clocks, heat and fan stand still."""
+        reading = self._at_work(batch)
         waited_s, fan, course_c = 0.0, reading.fan, [hottest_c(reading)]
         while waited_s < self.care.longest_s and not self._is_over(reading):
             reading = self._advance(self.care.window_s)
@@ -118,6 +119,20 @@ class BoardMeter:
             if self._is_hot(reading) or self._stands_still(reading, course_c):
                 break
         return reading
+
+    def _at_work(self, batch: int) -> Reading:
+        """Wait for a process that starts, or starts anew at another batch; then for the clocks."""
+        waited_s, reading = 0.0, self._advance(self.care.settle_s)
+        while waited_s < _START_S and not self._works(reading, batch):
+            reading = self._advance(self.care.settle_s)
+            waited_s += self.care.settle_s
+        return reading if waited_s == 0.0 else self._advance(self.care.settle_s)
+
+    def _works(self, reading: Reading, batch: int) -> bool:
+        if self._rate is not None:
+            return self._rate() > 0.0
+        job = reading.jobs.get(str(self._id))
+        return job is not None and bool(job.rate) and job.batch in (None, batch)
 
     def _stands_still(self, reading: Reading, course_c: list[float]) -> bool:
         """Is there less than steady_k to go, and no step of the fan on the way?"""
