@@ -1,9 +1,9 @@
 """`python -m edgetwin.systems.planner.worker SCRIPT`: a script with the hook as a job of a board.
 
 A board's agent counts the lines of a job's process and tells it a new batch size on its stdin:
-`batch 64`, or in front of a virtual board `{"batch": 64}`. So every training step is said in a line,
-and at another batch size the script starts anew, whether it would ask its hook again or not. It
-trains on and on: who profiles ends it.
+`batch 64`, or in front of a virtual board `{"batch": 64}`. So every training step is said in a
+line, and at another batch size the script starts anew, whether it would ask its hook again or not.
+It trains on and on: who profiles ends it.
 """
 
 import contextlib
