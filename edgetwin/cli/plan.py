@@ -1,5 +1,6 @@
 """`edgetwin plan`: batch size and clock (or power limit) that reach the target soonest."""
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -7,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edgetwin.cli.output import Json, announce_compiling, note, print_json, print_table
+from edgetwin.cli.target import Aims, Root, device_options, metric_and_place
+from hw_models.naming import unknown
 
 if TYPE_CHECKING:
     from edgetwin.systems.planner.choice import Plan
@@ -21,9 +24,6 @@ RunsFile = Annotated[
     Path | None, typer.Option(help="Training runs: CSV as of Zeus, or an efficiency.json.")
 ]
 Workload = Annotated[str | None, typer.Option(help="dataset/network/optimizer.")]
-Target = Annotated[
-    float | None, typer.Option(help="Target metric; default: the hardest that is dependable.")
-]
 EpochSamples = Annotated[
     float, typer.Option(help="Samples of an epoch, where runs count epochs and a board trains.")
 ]
@@ -38,6 +38,15 @@ MemoryClock = Annotated[
 Keep = Annotated[
     Path | None, typer.Option(help="Folder that keeps measured cells of a board (resumes).")
 ]
+Backend = Annotated[str, typer.Option(help="sim (the twin) or hardware.")]
+Command = Annotated[
+    str | None,
+    typer.Option(help="Words that start the training on a real board; a virtual one simulates it."),
+]
+SettleS = Annotated[float, typer.Option(help="Seconds that a cell may take to settle in heat.")]
+Overshoot = Annotated[
+    float, typer.Option(help="Share by which profiling may pass the cap; 0 or more.")
+]
 Out = Annotated[Path | None, typer.Option(help="File to write the plan to (plan.json).")]
 
 
@@ -49,7 +58,7 @@ def plan(
     grid: Table = None,
     efficiency: RunsFile = None,
     workload: Workload = None,
-    target: Target = None,
+    target: Aims = None,
     epoch_samples: EpochSamples = 50_000,
     batches: Batches = None,
     points: Annotated[int, typer.Option(help="Cells to measure.")] = 15,
@@ -58,6 +67,11 @@ def plan(
     confidence: Confidence = 0.95,
     memory_clock: MemoryClock = False,
     seed: Annotated[int, typer.Option(help="Of the design and of the twin's sensors.")] = 0,
+    backend: Backend = "sim",
+    root: Root = None,
+    command: Command = None,
+    settle_s: SettleS = 1200.0,
+    overshoot: Overshoot = 0.1,
     keep: Keep = None,
     out: Out = None,
     as_json: Json = False,
@@ -70,26 +84,30 @@ def plan(
     from edgetwin.storage import strict_json, write_atomically
 
     if (board is None) == (grid is None):
-        raise ValueError("give --board (the twin is profiled) or --grid (a measured CSV).")
+        raise ValueError("give --board (it is profiled, or its twin) or --grid (a measured CSV).")
     if objective not in ("time", "energy"):
         raise ValueError(f"--objective {objective}: give time or energy.")
+    metric, place = metric_and_place(target)
+    device = _device(backend, place, root, command)
     options: dict[str, Any] = {
         "points": points, "objective": objective, "deadline_s": deadline_s,
         "confidence": confidence, "seed": seed,
     }  # fmt: skip
     with Progress("profiling"):
         if grid is not None:
-            made, found = _of_grid(grid, efficiency, workload, target, cap_w, options)
+            made, found = _of_grid(grid, efficiency, workload, metric, cap_w, options)
         else:
-            needed = _efficiency(samples, efficiency, workload, target, epoch_samples)
+            needed = _efficiency(samples, efficiency, workload, metric, epoch_samples)
+            how = {"backend": backend, "device": device, "longest_s": settle_s,
+                   "overshoot": overshoot, "keep": keep}  # fmt: skip
             made, found = _of_board(
-                str(board), network, needed, batches, memory_clock, cap_w, options, keep
+                str(board), network, needed, batches, memory_clock, {"cap_w": cap_w, **options}, how
             )
     if out is not None:
         write_atomically(out, strict_json(found) + "\n")
         note(f"plan: {out}")
     if as_json:
-        print_json(found)
+        print_json({name: value for name, value in found.items() if name != "cells"})
     else:
         _print(made, found)
 
@@ -118,41 +136,36 @@ def _of_board(
     needed: "Efficiency",
     batches: str | None,
     memory_clock: bool,
-    cap_w: float,
-    options: Mapping[str, Any],
-    keep: Path | None,
+    wish: Mapping[str, Any],
+    how: Mapping[str, Any],
 ) -> "tuple[Plan, dict[str, Any]]":
-    from edgetwin.cells import CellStore
-    from edgetwin.factory import make_backend
-    from edgetwin.systems.planner.meter import Care
-    from edgetwin.systems.planner.on_board import board_task
-    from edgetwin.systems.planner.profiler import KeptMeter
-    from hw_models.board import load_board
+    from edgetwin.systems.planner.on_board import Task, board_task
+    from edgetwin.systems.planner.profiling import Profiling, Wish, plan_on
+    from hw_models.board import Board, load_board
     from hw_models.workloads import load_network
 
     announce_compiling()
-    made = load_board(board)
     asked = None if batches is None else [whole("--batches", b) for b in batches.split(",")]
-    task = board_task(
-        made, load_network(network), needed, batches=asked, chooses_memory=memory_clock
-    )
-    backend = make_backend("sim", board=made, seed=int(options["seed"]))
-    meter = task.meter(backend, Care(caps_w=(cap_w,)))
-    kept = (
-        meter
-        if keep is None
-        else KeptMeter(
-            meter,
-            CellStore(path=keep),
-            task.space,
-            {"board": made.name, "network": network, "seed": options["seed"], "cap_w": cap_w},
-        )
-    )
-    chosen = task.plan(kept, cap_w, **options)
-    judged = task.judged(chosen)
-    more = {"board": made.name, "grade": made.grade, "network": network,
-            "profiling_s": meter.spent_s, "efficiency": needed.source}  # fmt: skip
-    return chosen, judged | more
+    trained = load_network(network)
+
+    def task(made: Board) -> Task:
+        return board_task(made, trained, needed, batches=asked, chooses_memory=memory_clock)
+
+    return plan_on(load_board(board), task, Wish(**wish), Profiling(**how))
+
+
+def _device(
+    backend: str, place: str | None, root: str | None, command: str | None
+) -> dict[str, Any]:
+    """What is told of the device, with the words that train there; ValueError where none is."""
+    if backend not in ("sim", "hardware"):
+        raise KeyError(unknown("backend", backend, ("sim", "hardware")))
+    device = device_options(backend, place, root)
+    if command is None:
+        return device
+    if backend != "hardware":
+        raise ValueError("--command: for --backend hardware only.")
+    return device | {"commands": {"training": shlex.split(command)}}
 
 
 def _efficiency(

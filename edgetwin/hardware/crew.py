@@ -52,9 +52,15 @@ class Member:
             rate=rate,
             target=target or None,
             l2d_per_s=counted.get("l2d"),
-            batch=self.job.batch if isinstance(self.job, TrainingJob) else None,
+            batch=self._batch(said.get("batch")),
         )
         return self.last
+
+    def _batch(self, told: object) -> int | None:
+        """What a training process says it trains with, or else what it was asked to."""
+        if not isinstance(self.job, TrainingJob):
+            return None
+        return told if isinstance(told, int) and told > 0 else self.job.batch
 
     def _count(self, rate: float, target: float, t_s: float) -> None:
         seconds = t_s - self.seen_s

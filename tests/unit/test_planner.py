@@ -22,7 +22,7 @@ from edgetwin.systems.planner.online import Online, Seen
 from edgetwin.systems.planner.profiler import GridMeter, Hold, KeptMeter, profile, usable
 from edgetwin.systems.planner.schedule import Wanted, heat_cap_w, on_battery, several, under_caps
 from edgetwin.systems.planner.space import Space, product_space
-from edgetwin.systems.planner.surface import Point, Surface, known_belief
+from edgetwin.systems.planner.surface import Belief, Point, Surface, known_belief
 from hw_models.tables import Grid
 
 
@@ -110,6 +110,19 @@ def test_profiling_under_a_hold_keeps_near_the_cap() -> None:
     )
     assert found.overshoot <= 0.1
     assert max(case.grid.power_w) > 1.3 * 110.0
+
+
+def test_profiling_under_a_hold_climbs() -> None:
+    space = product_space([8, 64], np.arange(1.0, 14.0).tolist(), "limit_w")
+    ones = np.ones(len(space))
+    known = np.isin(space.setting, (1.0, 2.0))
+    belief = Belief(
+        time_s=ones, time_share=ones, mean_w=ones, mean_share=ones, peak_w=ones,
+        peak_share=0.0 * ones, is_measured=known,
+    )  # fmt: skip
+    allowed = Hold(overshoot=0.1).allowed(space, belief, 5.0)
+    assert set(space.setting[allowed]) == {1.0, 2.0, 3.0, 4.0, 5.0}
+    assert not Hold(overshoot=0.1).allowed(space, belief, 0.9).any()
 
 
 def test_profiling_goes_on_from_known_cells() -> None:

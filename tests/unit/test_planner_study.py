@@ -9,8 +9,13 @@ import pytest
 from edgetwin.cells import CellStore
 from edgetwin.report import Mark, Page, Plane, page_html
 from edgetwin.reproduce import find_study
-from edgetwin.reproduce.planner import board_rows, errors, grids
+from edgetwin.reproduce.planner import board_rows, boards, errors, grids
 from edgetwin.reproduce.planner.grid_rows import data_folder
+from edgetwin.simulator import Simulator
+from edgetwin.systems.planner.efficiency import table_efficiency
+from edgetwin.systems.planner.on_board import board_task
+from hw_models.board import load_board
+from hw_models.workloads import load_network
 
 measured = pytest.mark.skipif(
     data_folder() is None, reason="EDGETWIN_DATA names no folder with zeus_gpu"
@@ -55,6 +60,16 @@ def test_what_cannot_be_planned_is_said_clearly(tmp_path: Path) -> None:
 def test_a_plan_of_many_cells_is_made_at_once(tmp_path: Path) -> None:
     found = board_rows.time_row(CellStore(path=tmp_path), quick=True)
     assert found["cells"] == 13 * 8 * 4
+
+
+def test_a_plan_that_learns_of_caps_when_they_come_is_near_an_oracle_that_knew_them() -> None:
+    needed = table_efficiency({16: 142_500.0, 32: 124_500.0, 64: 138_000.0, 128: 147_000.0})
+    task = board_task(load_board("jetson-tx2"), load_network("resnet-18-cifar"), needed)
+    truth = task.truth(Simulator(task.board), boards.CARE)
+    for seed in (20, 21):
+        found = board_rows.online_run(task, truth, seed)
+        assert found["online_s"] <= 1.05 * found["oracle_s"]
+        assert found["readings_over_cap"] < 0.01
 
 
 @measured

@@ -8,10 +8,16 @@ import pytest
 from edgetwin import training_hook
 from edgetwin.cells import CellStore
 from edgetwin.factory import make_backend
-from edgetwin.systems.planner.convergence import Trial, TrialSession, measure_runs
+from edgetwin.systems.planner.convergence import (
+    Trial,
+    TrialSession,
+    measure_runs,
+    predicted_efficiency,
+)
 from edgetwin.systems.planner.hook import Listening
-from edgetwin.systems.planner.launch import BoardSession, Order, read_order, train
+from edgetwin.systems.planner.launch import Aim, BoardSession, train
 from edgetwin.systems.planner.noise_scale import NoiseMeter
+from edgetwin.systems.planner.saved import Order, read_order
 from edgetwin.systems.planner.script import find_script
 from hw_models.workloads import load_network
 
@@ -89,18 +95,47 @@ def test_the_noise_scale_of_made_gradients_is_found() -> None:
     assert needed[1] / needed[0] == pytest.approx((1 + 64 / truth) / (1 + 8 / truth), rel=0.1)
 
 
+NOISY = """
+import torch
+from edgetwin import training_hook
+
+hook = training_hook(batch=32)
+torch.manual_seed(hook.seed)
+weight = torch.zeros(50, requires_grad=True)
+for step in range(1, 200):
+    weight.grad = 1.0 + torch.randn(50) * (64.0 / hook.batch) ** 0.5
+    rate = hook.rate_factor
+    hook.step([weight])
+    if hook.report(step * hook.batch):
+        break
+"""
+
+
+def test_one_batch_size_is_run_and_the_others_follow_from_its_gradients(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    store = CellStore(path=tmp_path / "cells")
+    asked = trial(written(tmp_path, NOISY), target=1600.0)
+    found = predicted_efficiency(asked, (8, 32, 128), (0,), store, steps=100)
+    # The variance of a sample's gradient is 64 times its mean square: that is the noise scale.
+    assert found.needed[32] == 1600.0
+    for batch in (8, 128):
+        predicted = 1600.0 * (1 + batch / 64.0) / (1 + 32 / 64.0)
+        assert found.needed[batch] == pytest.approx(predicted, rel=0.1)
+    assert found.target == 1600.0
+    assert len(list(store.items())) == 1
+
+
 def test_a_script_on_the_twin_pays_what_its_steps_cost_there(tmp_path: Path) -> None:
     backend = make_backend("sim", board="jetson-nano")
     order = Order(batch=64, freq_hz={"gpu": 460.8e6}, predicted={})
-    session = BoardSession(
-        backend, order, load_network("digits-cnn"), is_simulated=True, target=5e4, rule="constant"
-    )
+    aim = Aim(target=5e4, rule="constant")
+    session = BoardSession(backend, order, load_network("digits-cnn"), aim)
     found = train(written(tmp_path), session)
     assert found["reached"]
     assert found["steps"] == 782
     rate = found["samples"] / found["time_s"]
     reading = make_backend("sim", board="jetson-nano")
-    again = BoardSession(reading, order, load_network("digits-cnn"), is_simulated=True)
+    again = BoardSession(reading, order, load_network("digits-cnn"))
     again.begin()
     settled = reading.advance(1.0).last
     assert rate == pytest.approx(next(iter(settled.jobs.values())).rate, rel=0.05)
@@ -110,7 +145,7 @@ def test_a_script_on_the_twin_pays_what_its_steps_cost_there(tmp_path: Path) -> 
 def test_a_script_that_never_calls_the_hook_is_an_error(tmp_path: Path) -> None:
     backend = make_backend("sim", board="jetson-nano")
     order = Order(batch=16, freq_hz={"gpu": 460.8e6}, predicted={})
-    session = BoardSession(backend, order, load_network("digits-cnn"), is_simulated=True)
+    session = BoardSession(backend, order, load_network("digits-cnn"))
     with pytest.raises(ValueError, match=r"never|without calling hook.step"):
         train(written(tmp_path, "x = 1\n"), session)
     silent = "from edgetwin import training_hook\nhook = training_hook(batch=8)\nhook.step()\n"

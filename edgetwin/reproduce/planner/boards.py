@@ -18,11 +18,13 @@ from edgetwin.systems.planner.choice import Planner
 from edgetwin.systems.planner.efficiency import Efficiency
 from edgetwin.systems.planner.meter import Care
 from edgetwin.systems.planner.on_board import Task
+from edgetwin.systems.planner.profiler import Hold
 
 Array = NDArray[np.float64]
 
 CAPS: Final = 6
 CARE: Final = Care()
+HOLD: Final = Hold(overshoot=0.1)
 
 
 def row_of_boards(store: CellStore, quick: bool) -> dict[str, Any]:
@@ -33,10 +35,16 @@ def row_of_boards(store: CellStore, quick: bool) -> dict[str, Any]:
     found = all_cells(store, quick, seeds)
     whole = [each for of_pair in found.values() for each in of_pair]
     gaps = np.array([each["gap"] for each in whole])
+    over = np.array([each["overshoot"] for each in whole])
     return row(
         {"mean_gap": Figure(value=float(gaps.mean()), bar=0.03)},
         n=len(gaps), seeds=seeds, caps=CAPS, p95_gap=float(np.quantile(gaps, 0.95)),
         exact_share=float((gaps < 1e-9).mean()), choices_over_cap=sum(e["over"] for e in whole),
+        profiling_overshoot={
+            "asked": HOLD.overshoot, "p95": float(np.quantile(over, 0.95)),
+            "worst": float(over.max()),
+        },
+        profiling_s=float(np.mean([e["profiling_s"] for e in whole])),
         accuracy="every batch size is compared at the same target accuracy",
         efficiency=tasks.SOURCES,
         by_pair={name: _pair(of_pair) for name, of_pair in found.items()},
@@ -48,7 +56,7 @@ def all_cells(store: CellStore, quick: bool, seeds: int) -> dict[str, list[dict[
     folder = data_folder()
     needed = {net: tasks.efficiency(store, folder, net, quick) for net in tasks.NETWORKS}
     keys = [
-        {"board": board, "network": network, "seed": seed,
+        {"board": board, "network": network, "seed": seed, "overshoot": HOLD.overshoot,
          "needed": tasks.as_text(needed[network].needed),
          "share": tasks.as_text(needed[network].share)}
         for board in tasks.BOARDS for network in tasks.NETWORKS for seed in range(seeds)
@@ -83,8 +91,10 @@ def caps_w(truth: Planner, n: int) -> Array:
 def choice(task: Task, truth: Planner, cap_w: float, seed: int) -> dict[str, Any]:
     """What is planned from fifteen cells of the twin, against the truth of its counters."""
     backend = make_backend("sim", board=task.board, seed=seed)
-    meter = task.meter(backend, replace(CARE, caps_w=(cap_w,)))
-    plan = task.plan(meter, cap_w, seed=seed)
+    most_w = cap_w * (1.0 + HOLD.overshoot)
+    meter = task.meter(backend, replace(CARE, caps_w=(cap_w,), abort_w=most_w))
+    found = task.profile(meter, [cap_w], hold=HOLD, seed=seed)
+    plan = task.planner(found).plan(cap_w)
     at = plan.choice.at
     best = int(np.argmin(np.where(truth.belief.peak_w <= cap_w, truth.time_s, np.inf)))
     others = usual(task.board, task.space.batches, seed)
@@ -99,6 +109,7 @@ def choice(task: Task, truth: Planner, cap_w: float, seed: int) -> dict[str, Any
         "time_s": float(truth.time_s[at]),
         "energy_j": float(truth.energy_j[at]),
         "profiling_s": meter.spent_s,
+        "overshoot": found.overshoot,
         "baselines": {
             name: None if cell is None else {
                 "cell": dict(task.space.label(cell)),

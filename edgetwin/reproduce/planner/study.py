@@ -11,7 +11,10 @@ from edgetwin.studies import Rows, Study
 
 _ROWS = {
     "choice": (grid_rows.choice_row, "Zeus grids, 15 points for each cap: gap to brute force"),
-    "fewer": (grid_rows.fewer_row, "Zeus grids: fewer points, one design, half of the runs"),
+    "fewer": (
+        grid_rows.fewer_row,
+        "Zeus grids: 15 points for all caps together, fewer points, half of the runs",
+    ),
     "cap": (grid_rows.cap_row, "choices above the cap though a measured cell fits"),
     "baselines": (grid_rows.baseline_row, "Zeus grids: against fixed batch with DVFS"),
     "boards": (boards.row_of_boards, "four Jetson twins, four networks, six caps"),

@@ -140,11 +140,13 @@ class Planner:
         confidence: float = CONFIDENCE,
         may_predict: bool = False,
         mean_cap_w: float = np.inf,
+        batch: int | None = None,
     ) -> Plan:
         """The best cell below the cap; measured cells only, unless `may_predict` or none fits.
 
         A cell fits when its peak stays below the cap, and its time within the deadline, with the
-        confidence, and its mean power below mean_cap_w (a heat budget). The objective is the time
+        confidence, and its mean power below mean_cap_w (a heat budget); with a batch only cells of
+        that batch do. The objective is the time
         to the target or the energy to it. ValueError where nothing fits, naming the nearest cell
         that can be had.
         """
@@ -152,6 +154,8 @@ class Planner:
         sure = self.confidence(cap_w)
         fits = (sure >= confidence) & np.isfinite(self.time_s)
         fits &= self.belief.mean_w <= mean_cap_w
+        if batch is not None:
+            fits &= self.space.batch == batch
         if not fits.any():
             raise ValueError(self._refusal(min(cap_w, mean_cap_w), confidence))
         in_time = fits & self._in_time(deadline_s, confidence)
@@ -272,22 +276,6 @@ class Planner:
                 f"than {self.efficiency.needed[rival]:.4g}"
             )
         return text + f"; the chance of that is {chance:.0%}."
-
-
-def judged(plan: Plan, truth: Planner) -> dict[str, Any]:
-    """A plan's JSON with the truth about its choice, the optimum by brute force, and the gap.
-
-    The optimum, and with it the gap, is null where truly nothing stays below the cap.
-    """
-    true = truth.cell(plan.choice.at, plan.cap_w)
-    found = plan.as_json() | {"true": true.as_json()}
-    try:
-        best = truth.plan(plan.cap_w, objective=plan.objective, deadline_s=plan.deadline_s)
-    except ValueError:
-        return found
-    cost = "time_s" if plan.objective == "time" else "energy_j"
-    gap = getattr(true, cost) / getattr(best.choice, cost) - 1.0
-    return found | {"optimum": best.choice.as_json(), "gap": gap}
 
 
 def _check(cap_w: float, deadline_s: float | None, confidence: float) -> None:

@@ -6,7 +6,7 @@ follows the batch by a stated rule.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal, final
 
@@ -143,6 +143,16 @@ def measure_noise(trial: Trial, batch: int | None, *, steps: int = 200, seed: in
     _require_steps(trial.script, session.steps)
     base = session.base or session.noise.result().batch
     return Noise(scale=session.noise.result(), base=base)
+
+
+def predicted_efficiency(
+    trial: Trial, batches: Sequence[int], seeds: Sequence[int], store: CellStore, steps: int
+) -> Efficiency:
+    """What batch sizes need, from runs at the script's own and the gradients of a short one."""
+    noise = measure_noise(trial, None, steps=steps, seed=seeds[0])
+    known = measure_runs(trial, [noise.base], seeds, store).efficiency(trial.target)
+    found = noise.efficiency(batches, known.needed[noise.base])
+    return replace(found, target=trial.target)
 
 
 def _one(trial: Trial, batch: int, seed: int) -> float | None:

@@ -39,12 +39,17 @@ class TrainingHook:
             raise ValueError(f"batch is {batch}; give the script's own batch size, at least 1.")
         self.base_batch = batch
         self._session = session
+        self._told = self.batch
 
     @property
     def batch(self) -> int:
-        """The batch size from now on: edgetwin's, or the script's own."""
+        """The batch size from now on: edgetwin's, or the script's own.
+
+        Under a cap that changes it changes too, for scripts that ask again.
+        """
         chosen = None if self._session is None else self._session.batch
-        return self.base_batch if chosen is None else chosen
+        self._told = self.base_batch if chosen is None else chosen
+        return self._told
 
     @property
     def seed(self) -> int:
@@ -61,12 +66,15 @@ class TrainingHook:
         """What to multiply the learning rate with, which was tuned for the script's own batch."""
         if self._session is None:
             return 1.0
-        return self._session.rate_factor(self.batch, self.base_batch)
+        return self._session.rate_factor(self._told, self.base_batch)
 
     def step(self, parameters: Iterable[Any] | None = None) -> None:
-        """An optimiser step was made. With the model's parameters its gradients can be measured."""
+        """An optimiser step was made with the batch size that the script was told last.
+
+        With the model's parameters its gradients can be measured.
+        """
         if self._session is not None:
-            self._session.stepped(self.batch, parameters)
+            self._session.stepped(self._told, parameters)
 
     def report(self, metric: float) -> bool:
         """An evaluation gave this; True when the target is reached and the script may end."""

@@ -2,19 +2,22 @@
 
 On the twin every optimiser step costs what the board's model says, so the script learns at its own
 pace and the clock that counts is simulated. On hardware the device is driven and its clock counts.
-The plan's batch and clocks are set before the first step.
+The plan's batch and clocks are set before the first step. Under a cap that changes the plan is made
+again at every change, and corrected by what the board draws.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, final
 
 from edgetwin.backend import Backend
-from edgetwin.storage import read_json
 from edgetwin.systems.planner.convergence import RULES, Rule
+from edgetwin.systems.planner.drawn import Drawn
 from edgetwin.systems.planner.meter import hottest_c, input_rail
 from edgetwin.systems.planner.on_board import ENDLESS
+from edgetwin.systems.planner.online import NO_CAP_W, Online, Seen
+from edgetwin.systems.planner.saved import Order
 from edgetwin.systems.planner.script import Enough, run_script
 from hw_models.board import Knobs
 from hw_models.jobs import NetworkProfile, TrainingJob
@@ -25,36 +28,23 @@ _LOOK_S: Final = 1.0  # how often a device is read while a script trains
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """What a plan.json asks for: batch, clocks and the figures it predicts."""
+class Aim:
+    """How a script is to train: its target, if any, and how its learning rate follows the batch."""
 
-    batch: int
-    freq_hz: Mapping[str, float]
-    predicted: Mapping[str, Any]
-
-
-def read_order(path: Path) -> Order:
-    """The choice of a plan.json; ValueError for another file, or a plan for a power limit."""
-    record = read_json(path)
-    try:
-        choice = record["choice"]
-        batch = int(choice["batch"])
-        clocks = choice.get("freq_hz")
-    except (KeyError, TypeError, ValueError, AttributeError):
-        raise ValueError(
-            f"{path} is no plan; expected the JSON of `edgetwin plan --out plan.json`."
-        ) from None
-    if not clocks:
-        raise ValueError(f"{path} plans a power limit; training needs a plan made for a --board.")
-    return Order(batch=batch, freq_hz={d: float(hz) for d, hz in clocks.items()}, predicted=choice)
+    target: float | None = None
+    is_falling: bool = False
+    rule: Rule = "sqrt"
+    seed: int = 0
 
 
 @final
 class BoardSession:
     """Listens to a script and drives a backend: knobs before the first step, time with every step.
 
-    On the twin (`is_simulated`) a step advances the board by the time it takes there; a device
-    lives in its own time and is read every second.
+    elapsed_s tells the time of a device since its reset, which is read every second. None is for
+    the twin: a step advances it by the time that the step takes there. With `online` the plan
+    follows the backend's cap; a script that does not take over the new batch size at once runs at
+    the best clock of the one it has.
     """
 
     is_proxy = False
@@ -64,102 +54,150 @@ class BoardSession:
         backend: Backend,
         order: Order,
         network: NetworkProfile,
+        aim: Aim | None = None,
         *,
-        is_simulated: bool,
-        rule: Rule = "sqrt",
-        target: float | None = None,
-        is_falling: bool = False,
-        seed: int = 0,
+        elapsed_s: Callable[[], float] | None = None,
+        online: Online | None = None,
     ) -> None:
-        self.backend, self.order, self.seed = backend, order, seed
+        self.backend, self.order, self.online = backend, order, online
+        self.aim = Aim() if aim is None else aim
         self.batch: int | None = order.batch
-        self.rule, self.target, self.is_falling = rule, target, is_falling
-        self.is_simulated = is_simulated
+        self.seed = self.aim.seed
         self.steps, self.samples = 0, 0.0
         self.metric: float | None = None
         self.has_reached = False
         self.refused: dict[str, str] = {}
-        self.peak_power_w: float | None = None
+        self._elapsed_s = elapsed_s
         self._rail = input_rail(backend.board)
+        batches = (order.batch,) if online is None else online.planner.space.batches
         self._job = TrainingJob(
-            network=network, batch=order.batch, samples_to_target={order.batch: ENDLESS}
+            network=network, batch=order.batch, samples_to_target=dict.fromkeys(batches, ENDLESS)
         )
         self._id: str | None = None
-        self._reading: Reading = backend.reset(seed=seed)
-        self._start_s = self._reading.t_s
-        self._start_j = self._reading.energy_j or 0.0
-        self._watts: list[float] = []
-        self._looked_at, self._per_look = 0.0, 0.0
+        self._told = order.batch
+        self._freq_hz: dict[str, float] = {}
+        self._reading: Reading = backend.reset(seed=self.seed)
+        self._drawn = Drawn(self._reading, self._rail)
+        self._next_look = 0.0
+        self.changes: list[dict[str, Any]] = []
 
     def begin(self) -> None:
         """Set the plan's clocks; on the twin the training job starts to load the board."""
-        if self.is_simulated:
+        if self._elapsed_s is None:
             self._id = self.backend.submit(self._job)
-        self.refused = dict(self.backend.apply(Knobs(freq_hz=dict(self.order.freq_hz))).refused)
-        self._see(self.backend.advance(0.0).last)
+        self._turn(self.order.freq_hz)
+        self._see(0.0)
+        if self.online is not None:
+            # Nothing has trained yet: the first cell is taken over whole.
+            cell = self.online.decide(self._seen(None))
+            self.batch = self._told = int(cell.label["batch"])
+            self._load_with(self._told)
+            self._turn(cell.label["freq_hz"])
 
     def rate_factor(self, batch: int, base: int) -> float:
         """The rule under which the batch sizes were compared."""
-        return float((batch / base) ** RULES[self.rule])
+        return float((batch / base) ** RULES[self.aim.rule])
 
     def stepped(self, batch: int, parameters: Iterable[Any] | None) -> None:
         """Time passes: on the twin what the step costs, on a device what it took."""
         self.steps += 1
         self.samples += batch
-        if self._id is not None:
-            rate = self._reading.jobs[self._id].rate
-            self._see(self.backend.advance(batch / rate if rate else _LOOK_S).last)
-            return
-        if self.samples >= self._looked_at + self._per_look:
-            self._look()
+        if batch != self._told:
+            self._told = batch
+            self._load_with(batch)
+            self._decide()
+        if self._elapsed_s is None:
+            self._work(float(batch))
+        elif self.samples >= self._next_look:
+            self.look()
 
     def reported(self, metric: float) -> bool:
         """Ends the script at the target."""
         self.metric = metric
-        if self.target is None:
+        target = self.aim.target
+        if target is None:
             return False
-        if metric <= self.target if self.is_falling else metric >= self.target:
+        if metric <= target if self.aim.is_falling else metric >= target:
             self.has_reached = True
             raise Enough
         return False
 
+    def look(self) -> None:
+        """Let a device come to its own present and read it; nothing to do on the twin."""
+        if self._elapsed_s is None:
+            return
+        before_s = self._reading.t_s
+        self._see(max(self._elapsed_s() - before_s, 0.0))
+        self._decide()
+        now_s = self._reading.t_s
+        if now_s > 0:
+            self._next_look = self.samples + self.samples / now_s * _LOOK_S
+
     def result(self) -> dict[str, Any]:
         """What training came to, and what the plan had predicted."""
-        energy_j = self._reading.energy_j
-        time_s = self._reading.t_s - self._start_s
-        mean_w = sum(self._watts) / len(self._watts) if self._watts else None
         return {
-            "batch": self.batch,
-            "freq_hz": dict(self.order.freq_hz),
+            "batch": self._told,
+            "freq_hz": dict(self._freq_hz),
             "refused": self.refused,
             "steps": self.steps,
             "samples": self.samples,
             "metric": self.metric,
-            "target": self.target,
+            "target": self.aim.target,
             "reached": self.has_reached,
-            "time_s": time_s,
-            "energy_j": None if energy_j is None else energy_j - self._start_j,
-            "mean_power_w": mean_w,
-            "peak_power_w": self.peak_power_w,
+            **self._drawn.as_json(),
             "hottest_c": hottest_c(self._reading),
+            "changes": self.changes,
             "planned": dict(self.order.predicted),
         }
 
-    def _look(self) -> None:
-        """Read the device, and see how many samples pass in a second."""
-        before_s, before = self._reading.t_s, self._looked_at
-        self._see(self.backend.advance(0.0).last)
-        passed_s = self._reading.t_s - before_s
-        if passed_s > 0:
-            self._per_look = (self.samples - before) / passed_s * _LOOK_S
-        self._looked_at = self.samples
+    def _work(self, samples: float) -> None:
+        """The twin does one step, by the second at most: the cap may change on the way."""
+        assert self._id is not None
+        while True:
+            rate = self._reading.jobs[self._id].rate
+            left_s = samples / rate if rate else _LOOK_S
+            self._see(min(left_s, _LOOK_S))
+            self._decide()
+            if not rate or left_s <= _LOOK_S:
+                return
+            samples -= rate * _LOOK_S
 
-    def _see(self, reading: Reading) -> None:
-        self._reading = reading
-        power_w = None if reading.power_w is None else reading.power_w.get(self._rail)
-        if power_w is not None:
-            self._watts.append(power_w)
-            self.peak_power_w = max(self.peak_power_w or 0.0, power_w)
+    def _decide(self) -> None:
+        """What runs from now on, where the plan is to be kept right."""
+        if self.online is None:
+            return
+        cell = self.online.decide(self._seen(self._told))
+        self.batch = int(cell.label["batch"])
+        if self.batch != self._told:
+            cell = self.online.keeping(self._told)
+        self._turn(cell.label["freq_hz"])
+
+    def _seen(self, batch: int | None) -> Seen:
+        cap_w = self._reading.cap_w
+        power_w = None if self._reading.power_w is None else self._reading.power_w.get(self._rail)
+        return Seen(cap_w=NO_CAP_W if cap_w is None else cap_w, power_w=power_w, batch=batch)
+
+    def _load_with(self, batch: int) -> None:
+        """The twin's job trains with the script's batch; on a device the script itself does."""
+        if self._id is not None and self._reading.jobs[self._id].batch != batch:
+            self.backend.apply(Knobs(batch={self._id: batch}))
+            self._see(0.0)
+
+    def _turn(self, freq_hz: Mapping[str, float]) -> None:
+        """Clocks that do not stand there yet, noted with the batch that runs."""
+        if self._freq_hz == dict(freq_hz):
+            return
+        self._freq_hz = dict(freq_hz)
+        self.refused |= dict(self.backend.apply(Knobs(freq_hz=self._freq_hz)).refused)
+        self.changes.append(
+            {"t_s": self._reading.t_s, "cap_w": self._reading.cap_w, "batch": self._told,
+             "freq_hz": self._freq_hz}
+        )  # fmt: skip
+        self._see(0.0)
+
+    def _see(self, dt_s: float) -> None:
+        self._reading = self.backend.advance(dt_s).last
+        self._drawn.add(self._reading)
 
 
 def train(path: Path, session: BoardSession, arguments: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -170,6 +208,7 @@ def train(path: Path, session: BoardSession, arguments: tuple[str, ...] = ()) ->
     try:
         session.begin()
         run_script(path, session, arguments)
+        session.look()
     finally:
         session.backend.close()
     if not session.steps:
@@ -180,3 +219,23 @@ def train(path: Path, session: BoardSession, arguments: tuple[str, ...] = ()) ->
             f"optimizer.step(); the plan stands: batch {session.order.batch}, {clocks}."
         )
     return session.result()
+
+
+def elapsed_of(backend: Backend) -> Callable[[], float] | None:
+    """The clock of a device; None for a backend whose time passes only when it is advanced."""
+    from edgetwin.hardware import Device
+
+    if not isinstance(backend, Device):
+        return None
+    scale = float(backend.found["time_scale"])
+    return lambda: scale * float(backend.info()["wall_s"])
+
+
+def online_of(order: Order, plan: str) -> Online:
+    """A plan that follows the cap; ValueError for a file that does not say what it rests on."""
+    if order.planner is None:
+        raise ValueError(
+            f"{plan} holds a choice and not its cells, so it cannot follow caps that change; "
+            "make it again with `edgetwin plan --out`."
+        )
+    return Online(order.planner)

@@ -2,7 +2,8 @@
 
 The peak of a cell is what the board's own power sensor will say at most while a run lasts: the
 level and the scatter of its readings, one every sensor period, carried to as many readings as the
-run has. A board that counts its peak itself (the twin) may be asked instead.
+run has. A board that counts its peak itself (the twin) may be asked instead. Either way it counts
+the next step of the fan where the settled board lies just below it.
 """
 
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgetwin.backend import Backend
+from edgetwin.systems.planner.settling import fan_step_w, still_to_go_k
 from edgetwin.systems.planner.space import Space
 from edgetwin.systems.planner.surface import Point
 from hw_models.board import Board, Knobs
@@ -24,6 +26,8 @@ Array = NDArray[np.float64]
 _SURE: Final = 0.99  # that no reading of a whole run passes the peak
 _CLEAR: Final = 2.0  # standard errors between a peak and a cap
 _STATED: Final = 100  # readings that the board file's word on its sensor's noise is worth
+_NEAR: Final = 1.0  # standard deviations of a fan's trip by which a board may miss it
+_START_S: Final = 600.0  # that a training script may take until its first step
 _COOLING_S: Final = 10.0
 
 
@@ -32,13 +36,13 @@ _COOLING_S: Final = 10.0
 class Care:
     """How carefully a cell is measured.
 
-    After settle_s at the new clocks, and until the hottest zone moves by less than steady_k in
-    window_s (at most longest_s; a longest_s of 0 measures at whatever temperature there is),
-    readings are taken every sensor period until the standard error of the mean power is below
-    `error`, and until it is clear on which side of each of caps_w the peak lies; at least `fewest`
-    and at most `most`. horizon_s is how long a run lasts. peak: what the "sensor" will show, or
-    what the board's "counter" says. A cell that passes abort_w is left at once; one hotter than
-    safe_c is refused.
+    After settle_s at the new clocks, and until the hottest zone, looked at every window_s, has less
+    than steady_k to go and no step of the fan before it (at most longest_s; a longest_s of 0
+    measures at whatever temperature there is), readings are taken every sensor period until the
+    standard error of the mean power is below `error`, and until it is clear on which side of each
+    of caps_w the peak lies; at least `fewest` and at most `most`. horizon_s is how long a run
+    lasts. peak: what the "sensor" will show, or what the board's "counter" says. A cell that passes
+    abort_w is left at once; one hotter than safe_c is refused.
     """
 
     settle_s: float = 2.0
@@ -95,27 +99,52 @@ class BoardMeter:
         )
         if self.backend.apply(knobs).refused:
             return None
-        reading = self._settled()
+        reading = self._settled(int(self.space.batch[at]))
         if self._is_hot(reading):
             self._cool()
             return None
         return self._sampled(at)
 
-    def _settled(self) -> Reading:
-        """The reading once clocks and heat stand still."""
-        reading = self._advance(self.care.settle_s)
-        waited_s = 0.0
+    def _settled(self, batch: int) -> Reading:
+        """The reading once the job works with its batch, and clocks, heat and fan stand still."""
+        reading = self._at_work(batch)
+        waited_s, fan, course_c = 0.0, reading.fan, [hottest_c(reading)]
         while waited_s < self.care.longest_s and not self._is_over(reading):
-            before_c = hottest_c(reading)
             reading = self._advance(self.care.window_s)
             waited_s += self.care.window_s
-            if self._is_hot(reading) or abs(hottest_c(reading) - before_c) < self.care.steady_k:
+            if reading.fan != fan:
+                # Another course begins: the board nears another temperature.
+                fan, course_c = reading.fan, []
+            course_c.append(hottest_c(reading))
+            if self._is_hot(reading) or self._stands_still(reading, course_c):
                 break
         return reading
+
+    def _at_work(self, batch: int) -> Reading:
+        """Wait for a process that starts, or starts anew at another batch; then for the clocks."""
+        waited_s, reading = 0.0, self._advance(self.care.settle_s)
+        while waited_s < _START_S and not self._works(reading, batch):
+            reading = self._advance(self.care.settle_s)
+            waited_s += self.care.settle_s
+        return reading if waited_s == 0.0 else self._advance(self.care.settle_s)
+
+    def _works(self, reading: Reading, batch: int) -> bool:
+        if self._rate is not None:
+            return self._rate() > 0.0
+        job = reading.jobs.get(str(self._id))
+        return job is not None and bool(job.rate) and job.batch in (None, batch)
+
+    def _stands_still(self, reading: Reading, course_c: list[float]) -> bool:
+        """Is there less than steady_k to go, and no step of the fan on the way?"""
+        rest_k = still_to_go_k(course_c, self.care.steady_k)
+        if rest_k >= self.care.steady_k:
+            return False
+        return fan_step_w(self.backend.board, reading, rest_k) == 0.0
 
     def _sampled(self, at: int) -> Point | None:
         powers_w: list[float] = []
         rates: list[float] = []
+        fan_w = 0.0
         while len(powers_w) < self.care.most:
             reading = self._advance(self.period_s)
             power_w = self._power(reading)
@@ -124,10 +153,13 @@ class BoardMeter:
             powers_w.append(power_w)
             rates.append(self._samples_per_s(reading))
             self.temps_c[at] = hottest_c(reading)
+            fan_w = fan_step_w(self.backend.board, reading, 0.0, doubts=_NEAR)
             if self._is_over(reading) or self._is_hot(reading):
                 self._cool()
                 break
-            if len(powers_w) % self.care.fewest == 0 and self._is_clear(np.asarray(powers_w)):
+            if len(powers_w) % self.care.fewest == 0 and self._is_clear(
+                np.asarray(powers_w), fan_w
+            ):
                 break
         rate = float(np.mean(rates))
         if rate <= 0:
@@ -141,7 +173,7 @@ class BoardMeter:
         return Point(
             time_s=1.0 / rate,
             mean_w=float(np.mean(powers_w)),
-            peak_w=peak_w,
+            peak_w=peak_w + fan_w,
             time_share=_error(rates),
             mean_share=_error(powers_w),
             peak_share=peak_share,
@@ -160,14 +192,15 @@ class BoardMeter:
         doubt = np.hypot(share / np.sqrt(len(powers_w)), most * share / np.sqrt(2.0 * known) / peak)
         return float(max(powers_w.max(), powers_w.mean() * peak)), float(doubt)
 
-    def _is_clear(self, powers_w: Array) -> bool:
+    def _is_clear(self, powers_w: Array, fan_w: float) -> bool:
         """Is the mean known well enough, and on which side of each cap the peak lies?"""
         if _error(powers_w) >= self.care.error:
             return False
         if self.care.peak == "counter":
             return True
         peak_w, doubt = self._peak(powers_w)
-        return all(abs(np.log(cap_w / peak_w)) > _CLEAR * doubt for cap_w in self.care.caps_w)
+        away = np.log(np.asarray(self.care.caps_w) / (peak_w + fan_w))
+        return bool((np.abs(away) > _CLEAR * doubt).all())
 
     def _scatter(self, powers_w: Array) -> tuple[float, float]:
         """Standard deviation of a reading as a share of its level, and the readings it rests on.

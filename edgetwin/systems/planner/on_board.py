@@ -8,12 +8,13 @@ import numpy as np
 
 from edgetwin.backend import Backend
 from edgetwin.simulator import Simulator
-from edgetwin.systems.planner.choice import CONFIDENCE, Objective, Plan, Planner, judged
+from edgetwin.systems.planner.choice import CONFIDENCE, Objective, Plan, Planner
 from edgetwin.systems.planner.efficiency import Efficiency
 from edgetwin.systems.planner.meter import BoardMeter, Care, highest_of, input_rail, sensor_period_s
 from edgetwin.systems.planner.profiler import POINTS, Hold, Meter, Profile, profile
 from edgetwin.systems.planner.space import Space, product_space
 from edgetwin.systems.planner.surface import Point, Surface, known_points
+from edgetwin.systems.planner.verdict import judged
 from hw_models.board import Board, Knobs
 from hw_models.jobs import NetworkProfile, TrainingJob
 

@@ -16,7 +16,7 @@ from edgetwin.systems.planner.baselines import fixed_batch
 from edgetwin.systems.planner.efficiency import table_efficiency
 from edgetwin.systems.planner.meter import BoardMeter, Care, input_rail
 from edgetwin.systems.planner.on_board import Task, board_task
-from edgetwin.systems.planner.online import Online, Seen
+from edgetwin.systems.planner.online import NO_CAP_W, Online, Seen
 from edgetwin.systems.planner.profiler import POINTS
 from edgetwin.systems.planner.surface import Surface
 from hw_models.board import Board, Knobs
@@ -26,8 +26,7 @@ from hw_models.trace import Reading
 if TYPE_CHECKING:
     from edgetwin.simulator import Simulator
 
-NO_CAP_W: Final = 1e6
-_MORE: Final = 6  # points that a new cap gets
+MORE: Final = 6  # points that a new cap gets
 _DOUBT: Final = 0.05  # of the scenario's samples to the target, as ln
 
 
@@ -71,7 +70,7 @@ class PlannerPolicy:
             self._meter.care = replace(self._meter.care, caps_w=(cap_w,))
             known = 0 if self._surface is None else len(self._surface.points)
             found = self._task.profile(
-                self._meter, [cap_w], points=max(self.points, known + _MORE), seed=self._seed,
+                self._meter, [cap_w], points=max(self.points, known + MORE), seed=self._seed,
                 begin=self._surface,
             )  # fmt: skip
             self._surface = found.surface

@@ -22,6 +22,7 @@ from hw_models.tables import Grid
 Array = NDArray[np.float64]
 
 POINTS: Final = 15
+_CLIMB: Final = 4  # a quarter of the settings at once
 _FIRST_SHARE, _MOST_FIRST = 3, 5  # a third of the points are spread out, five at most
 
 
@@ -38,15 +39,22 @@ class Hold:
     """How profiling itself keeps below the cap: no cell that may pass it by more than this share.
 
     overshoot 0.1 allows a cell whose peak is believed, one standard deviation up, to stay below
-    1.1 times the cap.
+    1.1 times the cap. What is believed far from all that was measured is worth little, so settings
+    are climbed: at most a quarter of them at once above the highest that was measured below the
+    cap.
     """
 
     overshoot: float = 0.1
 
-    def allowed(self, belief: Belief, cap_w: float) -> Mask:
+    def allowed(self, space: Space, belief: Belief, cap_w: float) -> Mask:
         """The cells that may be measured, (n,)."""
         most_w = belief.peak_w * np.exp(belief.peak_share)
-        return np.asarray(most_w <= cap_w * (1.0 + self.overshoot))
+        settings = np.unique(space.setting)
+        known = space.setting[belief.is_measured & (belief.peak_w <= cap_w)]
+        step = max(len(settings) // _CLIMB, 1)
+        top = int(np.searchsorted(settings, known.max())) if len(known) else 0
+        highest = settings[min(top + step, len(settings) - 1)]
+        return np.asarray((most_w <= cap_w * (1.0 + self.overshoot)) & (space.setting <= highest))
 
 
 @final
@@ -240,7 +248,7 @@ class _Search:
         allowed = np.ones(len(self.space), dtype=bool)
         allowed[list(self.refused)] = False
         if self.hold is not None:
-            allowed &= self.hold.allowed(belief, float(self.goal.caps_w.min()))
+            allowed &= self.hold.allowed(self.space, belief, float(self.goal.caps_w.min()))
         fits = belief.is_measured & (belief.peak_w <= self.goal.caps_w.max())
         return next_cell(
             self.space, belief, self.goal, allowed=allowed,

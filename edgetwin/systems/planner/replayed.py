@@ -16,11 +16,12 @@ from typing import Any, Final, final
 import numpy as np
 from numpy.typing import NDArray
 
-from edgetwin.systems.planner.choice import CONFIDENCE, Objective, Plan, Planner, judged
+from edgetwin.systems.planner.choice import CONFIDENCE, Objective, Plan, Planner
 from edgetwin.systems.planner.efficiency import Efficiency, Runs, read_runs, runs_of
 from edgetwin.systems.planner.profiler import POINTS, GridMeter, Profile, profile, usable
 from edgetwin.systems.planner.space import Space
 from edgetwin.systems.planner.surface import Surface, known_belief
+from edgetwin.systems.planner.verdict import judged
 from hw_models.naming import unknown
 from hw_models.tables import Grid, read_grids
 
