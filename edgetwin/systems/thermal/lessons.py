@@ -20,7 +20,7 @@ def train_settings(seeds: int, rounds: int, quick: bool) -> TrainSettings:
         return TrainSettings(seeds=tuple(range(seeds)), rounds=rounds)
     return TrainSettings(
         seeds=tuple(range(seeds)), depths=(2, 4), widths=(64,), rounds=rounds, boards=1,
-        limit_s=400.0, epochs=20,
+        limit_s=400.0, epochs=40,
     )  # fmt: skip
 
 

@@ -28,8 +28,8 @@ class Recipe:
 
     depth: int = 4
     width: int = 64
-    epochs: int = 30
-    patience: int = 8
+    epochs: int = 40
+    patience: int = 20
     batch: int = 512
     rate: float = 0.005
 

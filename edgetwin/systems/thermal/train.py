@@ -48,7 +48,7 @@ class TrainSettings:
     rounds: int = 2
     boards: int = 4
     limit_s: float = 800.0
-    epochs: int = 30
+    epochs: int = 40
     coolings: tuple[Literal["fan", "no-fan"], ...] = ("fan", "no-fan")
 
 
