@@ -15,7 +15,7 @@ from edgetwin.systems.federated.flower.deployment import Deployment
 from edgetwin.systems.federated.flower.simulation import Simulation
 from edgetwin.systems.federated.setup import Setup, build
 
-pytestmark = pytest.mark.flower
+pytestmark = [pytest.mark.flower, pytest.mark.alone]
 
 
 def digits(folder: Path, rounds: int, clients: int) -> Setup:
