@@ -8,7 +8,8 @@ import pytest
 from edgetwin.cells import CellStore
 from edgetwin.reproduce.federated.encoder import equal_loss_flops
 from edgetwin.reproduce.federated.page import write_page_of
-from edgetwin.reproduce.federated.rows_encoder import CANDIDATES
+from edgetwin.reproduce.federated.rows_encoder import SPACES
+from edgetwin.reproduce.federated.search import candidates
 from edgetwin.studies import Figure, absent, cells, row
 
 
@@ -48,12 +49,14 @@ def test_a_page_shows_what_was_measured(tmp_path: Path) -> None:
     pytest.importorskip("plotly")
     store = CellStore(path=tmp_path / "cells")
     detail: dict[str, Any] = {
-        "docstrings": {m: {"settings": dict(c[0]), "loss": 0.5} for m, c in CANDIDATES.items()},
+        "docstrings": {
+            m: {"settings": candidates(s, 1)[0], "loss": 0.5} for m, s in SPACES.items()
+        },
         "docstrings_over_fedzo": {"value": 2.0, "low": 1.5, "high": 2.5},
     }
-    for method, tried in CANDIDATES.items():
+    for method, space in SPACES.items():
         for seed in (0, 1):
-            key = {"task": "docstrings", "method": method, "settings": dict(tried[0])}
+            key = {"task": "docstrings", "method": method, "settings": candidates(space, 1)[0]}
             store.put(key | {"seed": seed}, [[0.0, 1.0, 0.5], [2e12, 0.5 + seed, 0.75]])
     study = found(detail)
     page = write_page_of(study, tmp_path).read_text(encoding="utf-8")

@@ -31,7 +31,12 @@ def digits() -> tuple["Batch", "Batch"]:
 
 
 def reach(
-    method: str, settings: Mapping[str, Any], seed: int, budget_flops: float, target: float = 0.9
+    method: str,
+    settings: Mapping[str, Any],
+    seed: int,
+    budget_flops: float,
+    target: float = 0.9,
+    device: str = "cpu",
 ) -> dict[str, float | None]:
     """FLOPs at which one client's test accuracy first reaches the target, and its best accuracy.
 
@@ -40,19 +45,21 @@ def reach(
     """
     import torch
 
-    from edgetwin.systems.federated.batch import Batch
+    from edgetwin.systems.federated.batch import Batch, moved
     from edgetwin.systems.federated.methods import make_method
     from edgetwin.systems.federated.mlp import ResidualMLP
     from edgetwin.systems.federated.noise.bits import derived_seed
 
-    train, test = digits()
+    train, test = (moved(part, device) for part in digits())
     model = ResidualMLP(seed=seed)
+    for block in model.blocks:
+        block.to(device)
     made = make_method(method, model, **settings)
     rng = np.random.default_rng([seed, 10])
     spent, looked, best = 0.0, 0.0, 0.0
     step = 0
     while spent < budget_flops:
-        rows = torch.from_numpy(rng.integers(0, TRAIN, BATCH))
+        rows = torch.from_numpy(rng.integers(0, TRAIN, BATCH)).to(device)
         batch = Batch(inputs={"x": train.inputs["x"][rows]}, labels=train.labels[rows])
         packet = made.estimate(batch, derived_seed(seed, step))
         spent += made.flops(batch)

@@ -54,6 +54,7 @@ def load_material(
     trained: str = "all",
     longest: int = 32,
     most: int | None = None,
+    device: str = "cpu",
 ) -> Material:
     """The model as blocks, its examples for training and for testing.
 
@@ -63,16 +64,27 @@ def load_material(
     if (model == MLP) != (task == DIGITS):
         raise ValueError(f"model {model!r} cannot do task {task!r}: {MLP} goes with {DIGITS}.")
     if model == MLP:
-        return _digits()
-    found = find_text_task(task)
+        digits = _digits()
+        _place(digits[0], device)
+        return digits
+    text_task = find_text_task(task)
     rows = _corpus_rows() if task == CORPUS and train is None else _file_rows(task, train, test)
-    language = load_language_model(model, found)
+    language = load_language_model(model, text_task)
+    _place(language.blocks, device)
     blocks = choose_trained(language.blocks, trained)
     examples = [language.read(part[:most], longest) for part in rows]
     if blocks.frozen == 0:
         return blocks, examples[0], examples[1]
     rest, (kept_train, kept_test) = keep_frozen(blocks, *examples)
     return rest, kept_train, kept_test
+
+
+def _place(model: Model, device: str) -> None:
+    """Move the weights to a device; ValueError for one that torch does not see."""
+    if torch.device(device).type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"device is {device!r}, but torch {torch.__version__} sees no GPU.")
+    for block in model.blocks:
+        block.to(device)
 
 
 def choose_trained(model: SplitModel, trained: str) -> SplitModel:
