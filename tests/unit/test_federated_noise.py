@@ -71,6 +71,17 @@ def test_a_step_of_several_perturbations_is_the_sum_of_its_parts() -> None:
     assert np.array_equal(together, apart)
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no GPU here")
+@pytest.mark.parametrize(("dtype", "step"), [(torch.float32, 2.0**-10), (torch.int32, 3)])
+@pytest.mark.parametrize("seed", [5, 2**63 + 5, 2**64 - 1])
+def test_the_fused_kernel_makes_the_same_bits(dtype: torch.dtype, step: float, seed: int) -> None:
+    there = torch.zeros(128 * 777, dtype=dtype, device="cuda")
+    on_device.add_noise(there, seed, 2, 37, [step, 2 * step], start=1280)
+    here = torch.zeros(128 * 777, dtype=dtype).numpy()
+    bits.add_noise(here, seed, 2, 37, [step, 2 * step], start=1280)
+    assert np.array_equal(there.cpu().numpy(), here)
+
+
 def test_derived_seeds_differ() -> None:
     seeds = {derived_seed(9, r, c, s) for r in range(20) for c in range(20) for s in range(5)}
     assert len(seeds) == 2000

@@ -1,33 +1,12 @@
 """Handwritten digits and a residual perceptron: small enough for many seeds of every method."""
 
 from collections.abc import Mapping
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from edgetwin.systems.federated.batch import Batch
-
-TRAIN = 1297  # of 1797; the rest are for the test
 BATCH = 32
 LOOK_FLOPS = 0.2e9  # between two looks at the test accuracy, the same for every method
-
-
-@cache
-def digits() -> tuple["Batch", "Batch"]:
-    """Training and test digits (Alpaydin and Kaynak, UCI, as scikit-learn ships them), 8 x 8."""
-    import torch
-    from sklearn.datasets import load_digits
-
-    from edgetwin.systems.federated.batch import Batch
-
-    pixels, labels = load_digits(return_X_y=True)
-    order = np.random.default_rng(0).permutation(len(pixels))
-    x = torch.from_numpy((pixels[order] / 8 - 1).astype(np.float32))
-    y = torch.from_numpy(labels[order].astype(np.int64))
-    train = Batch(inputs={"x": x[:TRAIN]}, labels=y[:TRAIN])
-    return train, Batch(inputs={"x": x[TRAIN:]}, labels=y[TRAIN:])
 
 
 def reach(
@@ -45,12 +24,14 @@ def reach(
     """
     import torch
 
-    from edgetwin.systems.federated.batch import Batch, moved
+    from edgetwin.systems.federated.batch import moved
+    from edgetwin.systems.federated.data.digits import digits
     from edgetwin.systems.federated.methods import make_method
     from edgetwin.systems.federated.mlp import ResidualMLP
     from edgetwin.systems.federated.noise.bits import derived_seed
 
-    train, test = (moved(part, device) for part in digits())
+    train, test = digits()
+    looked_at = moved(test.batch(np.arange(len(test.labels))), device)
     model = ResidualMLP(seed=seed)
     for block in model.blocks:
         block.to(device)
@@ -59,8 +40,8 @@ def reach(
     spent, looked, best = 0.0, 0.0, 0.0
     step = 0
     while spent < budget_flops:
-        rows = torch.from_numpy(rng.integers(0, TRAIN, BATCH)).to(device)
-        batch = Batch(inputs={"x": train.inputs["x"][rows]}, labels=train.labels[rows])
+        rows = rng.integers(0, len(train.labels), BATCH)
+        batch = moved(train.batch(rows), device)
         packet = made.estimate(batch, derived_seed(seed, step))
         spent += made.flops(batch)
         try:
@@ -71,7 +52,7 @@ def reach(
         if spent - looked >= LOOK_FLOPS:
             looked = spent
             with torch.inference_mode():
-                right = (model(test).argmax(1) == test.labels).float().mean()
+                right = (model(looked_at).argmax(1) == looked_at.labels).float().mean()
             best = max(best, float(right))
             if right >= target:
                 return {"flops": spent, "best": best}

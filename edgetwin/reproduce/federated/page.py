@@ -6,7 +6,7 @@ from typing import Any
 
 from edgetwin.cells import CellStore
 from edgetwin.report import Bar, Bars, Column, Page, Section, Series, SeriesChart, Table, write_page
-from edgetwin.reproduce.federated.rows_encoder import SPACES
+from edgetwin.reproduce.federated.spaces import SPACES
 from edgetwin.studies import cells
 
 Found = Mapping[str, Any]
@@ -98,8 +98,8 @@ def _mean_course(
     from edgetwin.reproduce.federated.search import TUNING_SEED
 
     mine = [
-        curve
-        for key, curve in kept
+        run["curve"]
+        for key, run in kept
         if key["task"] == task and key["method"] == method and key["seed"] < TUNING_SEED
         and key["settings"] == settings
     ]  # fmt: skip

@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from edgetwin.cells import CellStore, run_cells
+from edgetwin.reproduce.federated.devices import device_name
 from edgetwin.reproduce.federated.digits import reach
 from edgetwin.reproduce.federated.ratios import ratio_interval
 from edgetwin.reproduce.federated.search import (
@@ -67,19 +68,19 @@ def _digits(store: CellStore, means: Means, quick: bool) -> dict[str, Any]:
     """Every method takes the settings that the search chose to other seeds."""
     effort = effort_of(quick)
 
-    def flops(trials: Sequence[Trial]) -> list[float]:
+    def run(trials: Sequence[Trial]) -> list[Any]:
         keys = [[*trial, effort.budget_flops] for trial in trials]
-        runs = run_cells(store, keys, partial(_reach, means), jobs=means.jobs)
-        return [np.inf if one["flops"] is None else one["flops"] for one in runs]
+        return run_cells(store, keys, partial(_reach, means), jobs=means.jobs)
 
     def cost(trials: Sequence[Trial]) -> list[float]:
-        return [min(one, NOT_REACHED * effort.budget_flops) for one in flops(trials)]
+        return [min(flops, NOT_REACHED * effort.budget_flops) for flops in _flops(run(trials))]
 
     tried = {name: candidates(space, effort.settings) for name, space in SPACES.items()}
     chosen = best_of(tried, effort, cost)
     seeds = range(JUDGED_SEED, JUDGED_SEED + effort.seeds)
-    spent = np.array(flops([(name, chosen[name], seed) for name in SPACES for seed in seeds]))
-    found = dict(zip(SPACES, spent.reshape(len(SPACES), -1), strict=True))
+    judged = run([(name, chosen[name], seed) for name in SPACES for seed in seeds])
+    spent = np.array(_flops(judged)).reshape(len(SPACES), -1)
+    found = dict(zip(SPACES, spent, strict=True))
     figures, ratios = {}, {}
     for other, bar in BARS.items():
         ratios[other] = ratio_interval(found[other], found["fedspzo"])
@@ -89,11 +90,17 @@ def _digits(store: CellStore, means: Means, quick: bool) -> dict[str, Any]:
         figures, ratios=ratios, seeds=effort.seeds, tuning_seeds=effort.tuning_seeds,
         settings_tried=effort.settings, settings=chosen,
         flops={name: values.tolist() for name, values in found.items()},
+        devices=sorted({one["device"] for one in judged}),
     )  # fmt: skip
 
 
-def _reach(means: Means, key: list[Any]) -> dict[str, float | None]:
+def _flops(runs: Sequence[Any]) -> list[float]:
+    return [np.inf if one["flops"] is None else one["flops"] for one in runs]
+
+
+def _reach(means: Means, key: list[Any]) -> dict[str, Any]:
     """One run; a cell of the study."""
     means.check_time()
     name, settings, seed, budget_flops = key
-    return reach(name, settings, seed, budget_flops, device=means.device)
+    found = reach(name, settings, seed, budget_flops, device=means.device)
+    return found | {"device": device_name(means.device)}

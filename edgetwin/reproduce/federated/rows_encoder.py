@@ -10,6 +10,7 @@ import numpy as np
 
 from edgetwin.cells import CellStore, run_cells
 from edgetwin.progress import Progress
+from edgetwin.reproduce.federated.devices import device_name
 from edgetwin.reproduce.federated.encoder import (
     TASKS,
     equal_loss_flops,
@@ -27,50 +28,17 @@ from edgetwin.reproduce.federated.search import (
     best_of,
     candidates,
 )
+from edgetwin.reproduce.federated.spaces import CURVE_SEEDS, CURVES, FIRST_ORDER, SPACES
 from edgetwin.studies import Figure, Means, Rows, absent, row
 
 Key = dict[str, Any]
+Run = Mapping[str, Any]
+"""A finished run: its "curve", and the "device" that computed it."""
 
 BARS: Final = {"fedzo": 1.6, "fedkseed": 1.6, "decomfl": 1.2}
 GOAL: Final = 3.0
-_RATE: Final = {"lr": (3e-5, 5e-4)}
-_DIFFERENCES: Final = {"forward": (1, 4, 32), "central": (1, 2, 32)}
-
-
-def _split(rates: Mapping[str, float], difference: str) -> Settings:
-    """Two layers and the head, counts growing with depth, and the second layer's rate with them."""
-    counts = _DIFFERENCES[difference]
-    second = float(f"{counts[1] * rates['lr']:.3g}")
-    return {
-        "at": [1, 2], "difference": difference, "counts": list(counts),
-        "lr": [rates["lr"], second, rates["head"]],
-    }  # fmt: skip
-
-
-def _counted(rates: Mapping[str, float], perturbations: int) -> Settings:
-    return {"perturbations": perturbations, "lr": rates["lr"]}
-
-
-def _rate(rates: Mapping[str, float], _: Any) -> Settings:
-    return {"lr": rates["lr"]}
-
-
-SPACES: Final[Mapping[str, Space]] = {
-    "fedspzo": Space(
-        ranges={"lr": (6e-5, 1e-3), "head": (0.02, 2.0)}, choices=tuple(_DIFFERENCES), make=_split
-    ),
-    "fedzo": Space(ranges=_RATE, choices=(1, 4), make=_counted),
-    "fedkseed": Space(ranges=_RATE, choices=(None,), make=_rate),
-    "decomfl": Space(ranges={"lr": (6e-5, 1e-3)}, choices=(5, 10), make=_counted),
-}
-FIRST_ORDER: Final = {
-    "fedavg": Space(ranges={"lr": (0.01, 0.3)}, choices=(None,), make=_rate),
-}
-CURVES: Final = tuple(  # of two blocks: where they are split, and P2
-    ([at], [1, p2]) for at in (1, 2) for p2 in (2, 4, 8, 16)
-)
-CURVE_SEEDS: Final = 3
 FIRST_ORDER_SETTINGS: Final = 5
+FIRST_ORDER_SEEDS: Final = 3
 
 
 def effort_of(quick: bool) -> Effort:
@@ -87,8 +55,8 @@ class Encoder:
     def __init__(self, folder: Path, means: Means) -> None:
         self.store, self.means = CellStore(path=folder / "cells"), means
 
-    def curves(self, keys: Iterable[Key]) -> list[Any]:
-        """Curves of runs, in order."""
+    def runs(self, keys: Iterable[Key]) -> list[Run]:
+        """Finished runs, in order."""
         work = partial(_work, self.means)
         with Progress("runs of the encoder") as progress:
             return run_cells(self.store, list(keys), work, jobs=self.means.jobs, progress=progress)
@@ -103,7 +71,7 @@ class Encoder:
                 _key(task, method, one, seed, effort, **more)
                 for (task, method), one, seed in trials
             ]
-            return [curve[-1][1] for curve in self.curves(keys)]
+            return [run["curve"][-1][1] for run in self.runs(keys)]
 
         tried = {
             (task, method): candidates(space, effort.settings)
@@ -114,11 +82,11 @@ class Encoder:
 
     def judged(
         self, runs: Sequence[tuple[str, str, Settings]], effort: Effort, **more: Any
-    ) -> list[list[Any]]:
-        """Curves of the judged seeds for each task, method and settings."""
+    ) -> list[list[Run]]:
+        """Runs of the judged seeds for each task, method and settings."""
         seeds = range(JUDGED_SEED, JUDGED_SEED + effort.seeds)
         keys = [_key(*run, seed, effort, **more) for run in runs for seed in seeds]
-        found = self.curves(keys)
+        found = self.runs(keys)
         return [found[k : k + effort.seeds] for k in range(0, len(found), effort.seeds)]
 
     def gains(self, quick: bool) -> dict[str, Any]:
@@ -127,23 +95,23 @@ class Encoder:
         chosen = self.tuned(tasks_here(), SPACES, effort)
         names = list(chosen)
         judged = self.judged([(*name, chosen[name]) for name in names], effort)
-        curves = dict(zip(names, judged, strict=True))
+        runs = dict(zip(names, judged, strict=True))
         details: dict[str, Any] = {}
         for task in tasks_here():
             for other, bar in BARS.items():
-                found = _gain(curves[task, "fedspzo"], curves[task, other])
+                found = _gain(runs[task, "fedspzo"], runs[task, other])
                 figures[f"{task}_over_{other}"] = Figure(
                     value=found["value"], bar=bar, at_least=True, goal=GOAL
                 )
                 details[f"{task}_over_{other}"] = found
             details[task] = {
-                m: {"settings": chosen[task, m], **_ends(curves[task, m])} for m in SPACES
+                m: {"settings": chosen[task, m], **_ends(runs[task, m])} for m in SPACES
             }
         missing = sorted(set(TASKS) - set(tasks_here()))
         return row(
             figures, n=effort.seeds, settings_tried=effort.settings,
             tuning_seeds=effort.tuning_seeds, budget_flops=effort.budget_flops, detail=details,
-            not_here=missing,
+            not_here=missing, devices=_devices(judged),
         )  # fmt: skip
 
     def accuracy(self, quick: bool) -> dict[str, Any]:
@@ -154,13 +122,16 @@ class Encoder:
         rounds = _rounds(effort, chosen)
         few = replace(effort, settings=min(effort.settings, FIRST_ORDER_SETTINGS), tuning_seeds=1)
         first = self.tuned([task], FIRST_ORDER, few, most_rounds=rounds)[task, "fedavg"]
-        (theirs,) = self.judged([(task, "fedavg", first)], effort, most_rounds=rounds)
+        fewer = replace(effort, seeds=min(effort.seeds, FIRST_ORDER_SEEDS))
+        (theirs,) = self.judged([(task, "fedavg", first)], fewer, most_rounds=rounds)
         own, reference = _ends(ours)["accuracy"], _ends(theirs)["accuracy"]
         guessing = _majority(task)
         return row(
             {"over_majority": Figure(value=own - guessing, bar=0.1, at_least=True)},
             accuracy=own, first_order_accuracy=reference, gap=reference - own, majority=guessing,
-            untrained=ours[0][0][2], n=effort.seeds, settings=chosen, first_order_settings=first,
+            untrained=ours[0]["curve"][0][2], n=effort.seeds, settings=chosen,
+            first_order_settings=first, first_order_n=fewer.seeds, devices=_devices([ours]),
+            first_order_devices=_devices([theirs]),
         )  # fmt: skip
 
     def where(self, quick: bool) -> dict[str, Any]:
@@ -168,19 +139,19 @@ class Encoder:
         effort, task = effort_of(quick), "docstrings"
         rates = self.tuned([task], {"fedspzo": SPACES["fedspzo"]}, effort)[task, "fedspzo"]["lr"]
         few = replace(effort, seeds=min(effort.seeds, CURVE_SEEDS))
-        runs = [
+        splits = [
             {"at": at, "counts": counts,
              "lr": [rates[0], rates[0] * counts[1] if at == [1] else rates[2]]}
             for at, counts in CURVES
         ]  # fmt: skip
-        curves = self.judged([(task, "fedspzo", one) for one in runs], few)
+        judged = self.judged([(task, "fedspzo", one) for one in splits], few)
         found = {
             f"after_{at[0]}_p2_{counts[1]}": _ends(own)
-            for (at, counts), own in zip(CURVES, curves, strict=True)
+            for (at, counts), own in zip(CURVES, judged, strict=True)
         }
         best = min(found, key=lambda name: found[name]["loss"])
         reason = f"least loss of two blocks {found[best]['loss']:.4g} nat: {best}"
-        return absent(reason) | {"n": few.seeds, "detail": found}
+        return absent(reason) | {"n": few.seeds, "detail": found, "devices": _devices(judged)}
 
 
 def tasks_here() -> list[str]:
@@ -211,14 +182,19 @@ def _key(
     }  # fmt: skip
 
 
-def _work(means: Means, key: Key) -> Any:
+def _work(means: Means, key: Key) -> Run:
     means.check_time()
-    return learn(**key, device=means.device)
+    return {"curve": learn(**key, device=means.device), "device": device_name(means.device)}
 
 
-def _gain(ours: Sequence[Any], theirs: Sequence[Any]) -> dict[str, float]:
+def _devices(runs: Iterable[Iterable[Run]]) -> list[str]:
+    return sorted({run["device"] for some in runs for run in some})
+
+
+def _gain(ours: Sequence[Run], theirs: Sequence[Run]) -> dict[str, float]:
     """FLOPs of theirs over ours to an equal loss, over seeds."""
-    flops = np.array([equal_loss_flops(*pair) for pair in zip(ours, theirs, strict=True)])
+    pairs = [(a["curve"], b["curve"]) for a, b in zip(ours, theirs, strict=True)]
+    flops = np.array([equal_loss_flops(*pair) for pair in pairs])
     return ratio_interval(flops[:, 1], flops[:, 0])
 
 
@@ -232,8 +208,8 @@ def _rounds(effort: Effort, settings: Settings) -> int:
     return max(20, round(effort.budget_flops / (2 * step_flops)))
 
 
-def _ends(curves: Sequence[Any]) -> dict[str, float]:
-    last = np.array([curve[-1] for curve in curves])
+def _ends(runs: Sequence[Run]) -> dict[str, float]:
+    last = np.array([run["curve"][-1] for run in runs])
     return {
         "loss": float(last[:, 1].mean()), "loss_std": float(last[:, 1].std(ddof=1)),
         "accuracy": float(last[:, 2].mean()), "flops": float(last[:, 0].mean()),

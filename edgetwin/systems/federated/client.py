@@ -89,8 +89,8 @@ class Shard:
         """Examples without repetition."""
         rng = np.random.default_rng([*self._seed, version, step])
         rows = torch.from_numpy(self._rows[rng.permutation(len(self._rows))[: self._size]])
-        inputs = {name: value[rows] for name, value in self._all.inputs.items()}
-        return Batch(inputs=inputs, labels=self._all.labels[rows])
+        inputs = {name: value.index_select(0, rows) for name, value in self._all.inputs.items()}
+        return Batch(inputs=inputs, labels=self._all.labels.index_select(0, rows))
 
 
 @final

@@ -9,12 +9,9 @@ import torch
 from torch import nn
 
 from edgetwin.systems.federated.batch import Batch
+from edgetwin.systems.federated.data.digits import digits
 from edgetwin.systems.federated.data.docstrings import read_corpus
-from edgetwin.systems.federated.data.examples import (
-    Examples,
-    TableExamples,
-    keep_frozen,
-)
+from edgetwin.systems.federated.data.examples import Examples, keep_frozen
 from edgetwin.systems.federated.data.formats import read_raw
 from edgetwin.systems.federated.data.tasks import Row, find_text_task, rows_of
 from edgetwin.systems.federated.mlp import ResidualMLP
@@ -64,9 +61,9 @@ def load_material(
     if (model == MLP) != (task == DIGITS):
         raise ValueError(f"model {model!r} cannot do task {task!r}: {MLP} goes with {DIGITS}.")
     if model == MLP:
-        digits = _digits()
-        _place(digits[0], device)
-        return digits
+        made = ResidualMLP()
+        _place(made, device)
+        return made, *digits()
     text_task = find_text_task(task)
     rows = _corpus_rows() if task == CORPUS and train is None else _file_rows(task, train, test)
     language = load_language_model(model, text_task)
@@ -114,18 +111,3 @@ def _corpus_rows() -> tuple[list[Row], list[Row]]:
     for part in parts:
         np.random.default_rng(0).shuffle(part)
     return parts[0], parts[1]
-
-
-def _digits() -> Material:
-    """8 x 8 pictures of digits (scikit-learn's, UCI), every fifth for testing."""
-    try:
-        from sklearn.datasets import load_digits
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            "digits need scikit-learn: pip install 'edgetwin[learn]'."
-        ) from error
-    pixels, labels = load_digits(return_X_y=True)
-    x = torch.from_numpy((pixels - 8.0) / 8.0).float()
-    held = np.arange(len(labels)) % 5 == 0
-    parts = [TableExamples(x[torch.from_numpy(part)], labels[part]) for part in (~held, held)]
-    return ResidualMLP(), parts[0], parts[1]

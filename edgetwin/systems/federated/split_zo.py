@@ -7,7 +7,7 @@ from typing import Any, final
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from edgetwin.systems.federated.batch import Batch, Loss, cross_entropy
 from edgetwin.systems.federated.grid import Grid
@@ -22,7 +22,7 @@ from edgetwin.systems.federated.replica import (
     unpack_numbers,
 )
 from edgetwin.systems.federated.settings import Coupling, Difference, Perturbing
-from edgetwin.systems.federated.tree import Tree, Unmoved
+from edgetwin.systems.federated.walks import Walk
 
 LOSS_LIMIT = 100.0
 """No batch's mean loss changes by more nats along one perturbation; what says so is refused."""
@@ -96,34 +96,13 @@ class SplitZO(torch.optim.Optimizer):
         noise_seed, if given, makes the noise, and seed only names the step.
         """
         made_by = seed if noise_seed is None else noise_seed
-        found = self._scalars(self._inputs(batch), batch, made_by)
-        return Packet(seed=seed, scalars=np.array([g for block in found for g in block], "f4"))
-
-    def _scalars(self, inputs: Any, batch: Batch, seed: int) -> list[list[float]]:
-        """One walk of the tree; on an accelerator a second one reads all losses, fetched at once.
-
-        A loss that is fetched by itself would make the accelerator wait for each next call.
-        """
-        if self.grids[0].master.device.type == "cpu":
-            tree = Tree(
-                how=self.how, calls=self.blocks, weights=self.grids, seed=seed,
-                loss=lambda output: float(self.loss(output, batch)),
-            )  # fmt: skip
-            return tree.scalars(inputs)
-        kept: list[Tensor] = []
-
-        def keep(output: Any) -> float:
-            kept.append(self.loss(output, batch))
-            return 0.0
-
-        first = Tree(how=self.how, calls=self.blocks, weights=self.grids, loss=keep, seed=seed)
-        first.scalars(inputs)
-        losses = iter(torch.stack(kept).tolist())
-        second = Tree(
-            how=self.how, calls=[_same] * len(self.blocks), weights=[Unmoved()] * len(self.blocks),
-            loss=lambda _: float(next(losses)), seed=seed,
+        walk = Walk(
+            how=self.how, blocks=self.blocks, weights=self.grids, seed=made_by,
+            loss=lambda output: self.loss(output, batch),
         )  # fmt: skip
-        return second.scalars(None)
+        is_near = self.grids[0].master.device.type == "cpu"
+        found = (walk.once if is_near else walk.twice)(self._inputs(batch))
+        return Packet(seed=seed, scalars=np.array([g for block in found for g in block], "f4"))
 
     def _inputs(self, batch: Batch) -> Any:
         if self.dtype == torch.float32:
@@ -198,10 +177,6 @@ class SplitZO(torch.optim.Optimizer):
         load_grids(self.grids, state)
         self._scale, *squares = unpack_numbers(state["numbers"])
         self._squares = squares or None
-
-
-def _same(activation: Any) -> Any:
-    return activation
 
 
 def rounded(exact: Sequence[float], seed: int, block: int) -> list[int]:
