@@ -18,7 +18,7 @@ GOLDEN = {
 }
 
 FEDERATED = ("5ba5de1d93f56413", 39)
-FEDERATED_LOSS = 0.7076945  # of that at the start
+FEDERATED_LOSS = 0.7081033  # of that at the start
 
 
 def rollout_hash(env_id: str) -> str:

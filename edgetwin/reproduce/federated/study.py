@@ -7,7 +7,7 @@ from edgetwin.reproduce.federated.rows_boards import ROWS as BOARD_ROWS
 from edgetwin.reproduce.federated.rows_core import core_rows
 from edgetwin.reproduce.federated.rows_cost import ROWS as COST_ROWS
 from edgetwin.reproduce.federated.rows_desk import ROWS as DESK_ROWS
-from edgetwin.reproduce.federated.rows_digits import digits_rows
+from edgetwin.reproduce.federated.rows_digits import digits_rows, parts_rows
 from edgetwin.reproduce.federated.rows_encoder import encoder_rows
 from edgetwin.studies import Means, Study
 
@@ -24,6 +24,6 @@ def make_study(folder: Path, means: Means) -> Study:
             **judged,
             **DESK_ROWS,
         },
-        more={**beside, **BOARD_ROWS},
+        more={**beside, **parts_rows(folder / "core", means), **BOARD_ROWS},
         draw=write_page_of,
     )
