@@ -1,13 +1,15 @@
 """A study: one row per line of a table of promises, each a figure against its bar."""
 
+import math
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, final
 
 from edgetwin.progress import Progress
+from hw_models.naming import unknown
 
 Measure = Callable[[bool], dict[str, Any]]
 Rows = Mapping[str, tuple[str, Measure]]
@@ -60,6 +62,24 @@ def _plain(by_name: dict[str, Any]) -> Any:
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """What a study may use: a device of torch, processes (-1: one a core), a time to stop by.
+
+    Beyond until_s (seconds since 1970) no further run starts; those that are finished are kept.
+    """
+
+    device: str = "cpu"
+    jobs: int = -1
+    until_s: float = math.inf
+
+    def check_time(self) -> None:
+        """TimeoutError when the time is up."""
+        if time.time() > self.until_s:
+            raise TimeoutError("the time is up; the same command goes on with finished runs.")
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Study:
     """Rows by name, each a title and what measures it (given `quick`); `more` is not judged.
 
@@ -70,6 +90,15 @@ class Study:
     rows: Rows
     more: Rows = field(default_factory=dict)
     draw: Callable[[Mapping[str, Any], Path], Path] | None = None
+
+    def only(self, names: Collection[str]) -> "Study":
+        """The study of some of its rows; KeyError for a name that it has not."""
+        known = [*self.rows, *self.more]
+        for name in names:
+            if name not in known:
+                raise KeyError(unknown("row", name, known))
+        rows, more = ({n: r for n, r in of.items() if n in names} for of in (self.rows, self.more))
+        return replace(self, rows=rows, more=more)
 
     def run(self, quick: bool) -> dict[str, Any]:
         """{"bars": rows of the table, "more": further rows, "quick", "versions"}."""
@@ -99,6 +128,8 @@ def outcome(measure: Measure, quick: bool) -> dict[str, Any]:
         return measure(quick)
     except ImportError as e:
         return absent(f"{e}; install it to measure this row.")
+    except TimeoutError as e:
+        return absent(str(e))
     except Exception as e:
         return failed(f"{type(e).__name__}: {e}")
 

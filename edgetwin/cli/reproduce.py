@@ -1,7 +1,9 @@
 """`edgetwin reproduce STUDY`: a published experiment on the twins, row by row."""
 
+import math
 import sys
 import tempfile
+import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -26,6 +28,18 @@ def reproduce(
     out: Annotated[
         Path | None, typer.Option(help="Folder of results, page and finished cells (resumes).")
     ] = None,
+    rows: Annotated[
+        str, typer.Option(help="Only these rows, by name with commas between; all by default.")
+    ] = "",
+    device: Annotated[
+        str, typer.Option(help="Device of torch for runs of the federated study, such as cuda.")
+    ] = "cpu",
+    jobs: Annotated[
+        int, typer.Option(help="Processes for runs of the federated study; -1: one a core.")
+    ] = -1,
+    budget_s: Annotated[
+        float, typer.Option(help="After so many seconds no further run of that study starts.")
+    ] = math.inf,
     as_json: Json = False,
 ) -> int:
     """Repeat a published experiment on the twins and hold its figures against their bars.
@@ -34,11 +48,13 @@ def reproduce(
     """
     from edgetwin.reproduce import find_study
     from edgetwin.storage import strict_json, write_atomically
-    from edgetwin.studies import cells, falls_short
+    from edgetwin.studies import Means, cells, falls_short
 
     with ExitStack() as stack:
         folder = out or Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        chosen = find_study(study, folder)
+        means = Means(device=device, jobs=jobs, until_s=time.time() + budget_s)
+        chosen = find_study(study, folder, means)
+        chosen = chosen.only(rows.split(",")) if rows else chosen
         announce_compiling()
         found = chosen.run(quick)
         if out is not None:

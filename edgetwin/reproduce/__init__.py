@@ -3,7 +3,7 @@
 from importlib import import_module
 from pathlib import Path
 
-from edgetwin.studies import Study
+from edgetwin.studies import Means, Study
 from hw_models.naming import unknown
 
 TITLES: dict[str, str] = {
@@ -13,13 +13,19 @@ TITLES: dict[str, str] = {
     "federated": "Fine-tuning across clients with forward passes only (FedSPZO)",
 }
 
+TRAINS = ("federated",)
+"""Studies whose runs can be on another device, in so many processes, until a time."""
 
-def find_study(name: str, folder: Path) -> Study:
+
+def find_study(name: str, folder: Path, means: Means | None = None) -> Study:
     """The study of that name, its finished cells in `folder`; KeyError with the nearest name.
 
-    Each is a package of this room with `make_study(folder: Path) -> Study` in its `study`.
+    Each is a package of this room with `make_study(folder: Path) -> Study` in its `study`; those
+    named in TRAINS take what they may use besides.
     """
     if name not in TITLES:
         raise KeyError(unknown("study", name, list(TITLES)))
-    made: Study = import_module(f"edgetwin.reproduce.{name}.study").make_study(folder)
+    module = import_module(f"edgetwin.reproduce.{name}.study")
+    given = (folder, means or Means()) if name in TRAINS else (folder,)
+    made: Study = module.make_study(*given)
     return made

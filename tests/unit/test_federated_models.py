@@ -178,7 +178,7 @@ def test_cuts_keep_the_weights_and_the_cost() -> None:
     assert sum(halves.flops(batch)) == sum(split.flops(batch))
     first, second = split.at(2)
     assert torch.equal(second(first(batch.inputs)), split(batch))
-    with pytest.raises(ValueError, match="places are"):
+    with pytest.raises(ValueError, match="cuts are"):
         split.cut(4, 2)
 
 

@@ -6,7 +6,13 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the extra `learn`")
 
 from edgetwin.systems.federated.noise import bits, on_device  # noqa: E402
-from edgetwin.systems.federated.noise.bits import derived_seed, noise, padded, philox  # noqa: E402
+from edgetwin.systems.federated.noise.bits import (  # noqa: E402
+    derived_seed,
+    drawn,
+    noise,
+    padded,
+    philox,
+)
 
 # Random123 1.14, examples/kat_vectors: counter, key, and the four words of Philox4x32-10.
 KNOWN = [
@@ -71,6 +77,17 @@ def test_a_step_of_several_perturbations_is_the_sum_of_its_parts() -> None:
     assert np.array_equal(together, apart)
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no GPU here")
+@pytest.mark.parametrize(("dtype", "step"), [(torch.float32, 2.0**-10), (torch.int32, 3)])
+@pytest.mark.parametrize("seed", [5, 2**63 + 5, 2**64 - 1])
+def test_the_fused_kernel_makes_the_same_bits(dtype: torch.dtype, step: float, seed: int) -> None:
+    there = torch.zeros(128 * 777, dtype=dtype, device="cuda")
+    on_device.add_noise(there, seed, 2, 37, [step, 2 * step], start=1280)
+    here = torch.zeros(128 * 777, dtype=dtype).numpy()
+    bits.add_noise(here, seed, 2, 37, [step, 2 * step], start=1280)
+    assert np.array_equal(there.cpu().numpy(), here)
+
+
 def test_derived_seeds_differ() -> None:
     seeds = {derived_seed(9, r, c, s) for r in range(20) for c in range(20) for s in range(5)}
     assert len(seeds) == 2000
@@ -79,3 +96,15 @@ def test_derived_seeds_differ() -> None:
 def test_a_seed_of_more_than_64_bits_is_refused() -> None:
     with pytest.raises(ValueError, match="2\\*\\*64"):
         noise(2**64, 0, 0, 8)
+
+
+def test_draws_are_without_repetition_and_every_number_equally_often() -> None:
+    counts = np.zeros(20)
+    for version in range(3000):
+        some = drawn(2**64 - 1, version, 1, 20, 5)
+        assert len(set(some.tolist())) == 5
+        counts[some] += 1
+    assert np.abs(counts - 750).max() < 5 * (750 * 0.75) ** 0.5
+    assert sorted(drawn(1, 2, 3, 7, 7).tolist()) == list(range(7))
+    with pytest.raises(ValueError, match="8 of 7"):
+        drawn(1, 2, 3, 7, 8)

@@ -17,6 +17,7 @@ from edgetwin.systems.federated.noise.bits import noise  # noqa: E402
 from edgetwin.systems.federated.packet import Packet  # noqa: E402
 from edgetwin.systems.federated.settings import COUPLINGS, Perturbing  # noqa: E402
 from edgetwin.systems.federated.split_zo import SplitZO, rounded  # noqa: E402
+from edgetwin.systems.federated.walks import Walk  # noqa: E402
 
 EPS = 2.0**-10
 
@@ -270,3 +271,21 @@ def test_weights_on_another_device_move_as_they_do_on_the_processor(
     for packet in packets:
         assert np.array_equal(there.step(batch, packet.seed).scalars, packet.scalars)
     assert here.snapshot() == there.snapshot()
+
+
+@pytest.mark.parametrize("difference", ["central", "forward"])
+@pytest.mark.parametrize("coupling", COUPLINGS)
+def test_losses_fetched_at_once_give_the_same_scalars(coupling: Any, difference: Any) -> None:
+    optimizer, batch = two_blocks(p2=4, coupling=coupling, difference=difference)
+    before = optimizer.snapshot()
+    walk = Walk(
+        how=optimizer.how, blocks=optimizer.blocks, weights=optimizer.grids, seed=3,
+        loss=lambda output: optimizer.loss(output, batch),
+    )  # fmt: skip
+    with torch.inference_mode():
+        once, twice = walk.once(batch.inputs), walk.twice(batch.inputs)
+    assert once == twice
+    assert [g for block in once for g in block] == pytest.approx(
+        optimizer.estimate(batch, 3).scalars.tolist()
+    )
+    assert optimizer.snapshot() == before

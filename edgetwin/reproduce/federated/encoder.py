@@ -24,12 +24,13 @@ Curve = Sequence[Sequence[float]]
 """Points (FLOPs, held-out loss, accuracy)."""
 
 TASKS: Final = ("docstrings", "sst2")
-LOOKS: Final = 6
-TESTED: Final = 240
-TUNING_SEED: Final = 1000
+LOOKS: Final = 8
+TESTED: Final = 800
 
 
-def setup_of(task: str, method: str, settings: Mapping[str, Any], seed: int) -> "Setup":
+def setup_of(
+    task: str, method: str, settings: Mapping[str, Any], seed: int, device: str = "cpu"
+) -> "Setup":
     """Two layers and the head, four clients with uneven classes, two of them a round."""
     from edgetwin.systems.federated.setup import Setup
 
@@ -38,7 +39,8 @@ def setup_of(task: str, method: str, settings: Mapping[str, Any], seed: int) -> 
         files = {name: str(path) for name, path in sst2_files().items()}
     return Setup(
         method=method, settings=dict(settings), model="minilm", task=task, trained="last:3",
-        longest=24, most=800, clients=4, per_round=2, batch=8, alpha=1.0, seed=seed, **files,
+        longest=24, most=2000, clients=4, per_round=2, batch=16, alpha=1.0, seed=seed,
+        device=device, **files,
     )  # fmt: skip
 
 
@@ -52,16 +54,18 @@ def sst2_files() -> dict[str, Path]:
 
 
 @cache
-def material(task: str) -> "Material":
+def material(task: str, device: str = "cpu") -> "Material":
+    """Model and examples of a task; every run of a process starts from the same."""
     from edgetwin.systems.federated.data.examples import KeptExamples
     from edgetwin.systems.federated.sources import load_material
 
     s = setup_of(task, "fedzo", {}, 0)
     model, train, test = load_material(
-        s.model, s.task, s.train, s.test, trained=s.trained, longest=s.longest, most=s.most
-    )
+        s.model, s.task, s.train, s.test, trained=s.trained, longest=s.longest, most=s.most,
+        device=device,
+    )  # fmt: skip
     assert isinstance(test, KeptExamples)
-    return model, train, KeptExamples(test.hidden[:TESTED], test.labels[:TESTED], None)
+    return model, train, test.first(TESTED)
 
 
 def learn(
@@ -71,12 +75,15 @@ def learn(
     seed: int,
     budget_flops: float,
     most_rounds: int | None = None,
+    device: str = "cpu",
 ) -> list[list[float]]:
     """The curve of one federation until its clients have spent the budget, or rounds are over."""
     from edgetwin.systems.federated.setup import build
 
-    model, train, test = material(task)
-    shop = build(setup_of(task, method, settings, seed), (copy.deepcopy(model), train, test))
+    model, train, test = material(task, device)
+    shop = build(
+        setup_of(task, method, settings, seed, device), (copy.deepcopy(model), train, test)
+    )
     server = shop.server()
     federation = shop.federation(server)
     spent, curve = 0.0, [[0.0, *shop.score().values()]]

@@ -6,7 +6,7 @@ from typing import Any
 
 from edgetwin.cells import CellStore
 from edgetwin.report import Bar, Bars, Column, Page, Section, Series, SeriesChart, Table, write_page
-from edgetwin.reproduce.federated.rows_encoder import CANDIDATES
+from edgetwin.reproduce.federated.spaces import SPACES
 from edgetwin.studies import cells
 
 Found = Mapping[str, Any]
@@ -59,7 +59,7 @@ def _courses(encoder: Found, boards: Found, folder: Path) -> Iterator[Section]:
             continue
         courses = {
             method: _mean_course(kept, task, method, encoder["detail"][task][method]["settings"])
-            for method in CANDIDATES
+            for method in SPACES
         }
         yield Table(
             title=f"{task}: loss and accuracy over FLOPs",
@@ -95,11 +95,11 @@ def _mean_course(
     kept: Sequence[tuple[Any, Any]], task: str, method: str, settings: Found
 ) -> list[list[float]]:
     """Mean over the judged seeds, look by look."""
-    from edgetwin.reproduce.federated.encoder import TUNING_SEED
+    from edgetwin.reproduce.federated.search import TUNING_SEED
 
     mine = [
-        curve
-        for key, curve in kept
+        run["curve"]
+        for key, run in kept
         if key["task"] == task and key["method"] == method and key["seed"] < TUNING_SEED
         and key["settings"] == settings
     ]  # fmt: skip

@@ -1,15 +1,10 @@
-"""Rows of the study that need no language model: exactness, cost, digits, protocol."""
+"""Rows of the study that need no language model: exactness and protocol."""
 
 from collections.abc import Callable
-from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edgetwin.cells import CellStore, run_cells
-from edgetwin.reproduce.federated.digits import reach
-from edgetwin.reproduce.federated.ratios import ratio_interval
 from edgetwin.reproduce.federated.rows_protocol import drops, hostile, thousand
 from edgetwin.studies import Figure, Rows, row
 
@@ -18,33 +13,14 @@ if TYPE_CHECKING:
     from edgetwin.systems.federated.split_zo import SplitZO
 
 EPS = 2.0**-10
-TUNING_SEEDS, SEEDS = range(1000, 1003), range(12)
-BUDGET_FLOPS = 40e9
-
-# Six settings of every method, a factor of about 1.4 (one rate) or 2 (two rates) apart, around
-# what a prototype found; the best of them on the tuning seeds is the method's.
-_RATES = {
-    "fedzo": (2.5e-4, 3.5e-4, 5e-4, 7e-4, 1e-3, 1.4e-3),
-    "decomfl": (1e-3, 1.4e-3, 2e-3, 2.8e-3, 4e-3, 5.6e-3),
-}
-GRID: dict[str, list[dict[str, Any]]] = {
-    name: [{"lr": rate} for rate in rates] for name, rates in _RATES.items()
-} | {
-    "fedspzo": [
-        {"at": 5, "counts": [4, 16], "difference": "forward", "lr": [lr, lr * ratio]}
-        for lr in (7e-4, 1e-3, 1.4e-3)
-        for ratio in (8, 16)
-    ]
-}
 
 
-def core_rows(folder: Path) -> Rows:
-    """The rows by name; what is slow is kept in cells under the folder."""
+def core_rows() -> Rows:
+    """The rows by name."""
     return {
         "spsa": ("joint coupling, one perturbation a block: SPSA with the same noise", spsa),
         "unbiased": ("estimates against autograd", unbiased),
         "replay": ("server replay against client weights after 1000 steps", replay),
-        "digits": ("FLOPs to 90 % on digits", partial(digits_flops, CellStore(path=folder))),
         "upload": ("upload per local step at P2 = 4", upload),
         "thousand": ("1000 clients, 100 a round", thousand),
         "drops": ("30 % of clients dropping, server killed and resumed twice", drops),
@@ -202,39 +178,6 @@ def replay(quick: bool) -> dict[str, Any]:
         differ[str(dtype).removeprefix("torch.")] = int((mine != theirs).sum())
     figures = {f"different_{name}": Figure(value=n, bar=0) for name, n in differ.items()}
     return row(figures, steps=steps)
-
-
-def digits_flops(store: CellStore, quick: bool) -> dict[str, Any]:
-    """Every method takes the best of its six settings on the tuning seeds to other seeds."""
-    tuning = list(TUNING_SEEDS)[:1] if quick else list(TUNING_SEEDS)
-    seeds = list(SEEDS)[:10] if quick else list(SEEDS)
-    chosen, found = {}, {}
-    for name, settings in GRID.items():
-        keys = [[name, given, seed] for given in settings for seed in tuning]
-        runs = run_cells(store, keys, _reach)
-        flops = np.array([r["flops"] or 1.5 * BUDGET_FLOPS for r in runs]).reshape(-1, len(tuning))
-        chosen[name] = settings[int(flops.mean(axis=1).argmin())]
-        runs = run_cells(store, [[name, chosen[name], seed] for seed in seeds], _reach)
-        found[name] = np.array([r["flops"] or np.inf for r in runs])
-    ratios = {
-        other: ratio_interval(found[other], found["fedspzo"]) for other in ("fedzo", "decomfl")
-    }
-    figures = {
-        "over_fedzo": Figure(value=ratios["fedzo"]["value"], bar=2.0, at_least=True),
-        "over_fedzo_low": Figure(value=ratios["fedzo"]["low"], bar=1.0, at_least=True),
-        "over_decomfl": Figure(value=ratios["decomfl"]["value"], bar=1.5, at_least=True),
-        "over_decomfl_low": Figure(value=ratios["decomfl"]["low"], bar=1.0, at_least=True),
-    }
-    return row(
-        figures, ratios=ratios, seeds=len(seeds), tuning_seeds=len(tuning), settings=chosen,
-        flops={name: values.tolist() for name, values in found.items()},
-    )  # fmt: skip
-
-
-def _reach(key: list[Any]) -> dict[str, float | None]:
-    """One run; a cell of the study."""
-    name, settings, seed = key
-    return reach(name, settings, seed, BUDGET_FLOPS)
 
 
 def upload(quick: bool) -> dict[str, Any]:

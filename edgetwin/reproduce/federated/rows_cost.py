@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 STEPS: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
     ("fedspzo", {"at": [2], "counts": (1, 4)}),
     ("fedspzo", {"at": [2], "counts": (2, 4), "coupling": "joint"}),
-    ("fedspzo", {"at": [1, 2], "counts": (1, 2, 8), "lr": 1e-4}),
+    ("fedspzo", {"at": [2, 3], "counts": (1, 2, 8), "lr": 1e-4}),
     ("fedspzo", {"at": [2], "counts": (1, 4), "difference": "forward"}),
     ("fedzo", {}),
     ("decomfl", {}),

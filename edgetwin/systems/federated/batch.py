@@ -22,3 +22,9 @@ class Batch:
 def cross_entropy(output: Tensor, batch: Batch) -> Tensor:
     """Mean cross entropy of logits (n, classes), in nats."""
     return torch.nn.functional.cross_entropy(output.float(), batch.labels)
+
+
+def moved(batch: Batch, device: torch.device | str) -> Batch:
+    """The same examples on a device."""
+    inputs = {name: value.to(device) for name, value in batch.inputs.items()}
+    return Batch(inputs=inputs, labels=batch.labels.to(device))

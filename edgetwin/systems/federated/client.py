@@ -12,6 +12,7 @@ from edgetwin.storage import write_atomically
 from edgetwin.systems.federated.batch import Batch
 from edgetwin.systems.federated.messages import Order, Record
 from edgetwin.systems.federated.method import Method
+from edgetwin.systems.federated.noise.bits import drawn
 
 Batches = Callable[[int, int], Batch]
 """The batch of a round and local step."""
@@ -80,17 +81,18 @@ class Shard:
         if not len(rows):
             raise ValueError("a shard without examples; give every client one or more.")
         self._all, self._rows = everything, np.asarray(rows, np.int64)
-        self._size, self._seed = min(batch_size, len(rows)), list(seed)
+        self._size = min(batch_size, len(rows))
+        self._seed = int(np.random.SeedSequence(list(seed)).generate_state(1, np.uint64)[0])
 
     def __len__(self) -> int:
         return len(self._rows)
 
     def __call__(self, version: int, step: int) -> Batch:
         """Examples without repetition."""
-        rng = np.random.default_rng([*self._seed, version, step])
-        rows = torch.from_numpy(self._rows[rng.permutation(len(self._rows))[: self._size]])
-        inputs = {name: value[rows] for name, value in self._all.inputs.items()}
-        return Batch(inputs=inputs, labels=self._all.labels[rows])
+        places = drawn(self._seed, version, step, len(self._rows), self._size)
+        rows = torch.from_numpy(self._rows[places])
+        inputs = {name: value.index_select(0, rows) for name, value in self._all.inputs.items()}
+        return Batch(inputs=inputs, labels=self._all.labels.index_select(0, rows))
 
 
 @final

@@ -79,8 +79,11 @@ class PacketForm:
     kind: int = SCALARS
     count: int = field(init=False)
     packet_bytes: int = field(init=False)
+    _starts: NDArray[np.int64] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        starts = np.cumsum((0, *self.groups[:-1]))
+        object.__setattr__(self, "_starts", starts)
         object.__setattr__(self, "count", sum(self.groups))
         object.__setattr__(self, "packet_bytes", HEAD_BYTES + 4 * self.count)
 
@@ -96,6 +99,5 @@ class PacketForm:
 
     def sizes(self, packet: Packet) -> list[float]:
         """The largest magnitude in every group."""
-        ends = np.cumsum(self.groups)
-        parts = np.split(np.abs(packet.scalars), ends[:-1])
-        return [float(part.max(initial=0.0)) for part in parts]
+        found: list[float] = np.maximum.reduceat(np.abs(packet.scalars), self._starts).tolist()
+        return found

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from edgetwin.fleet import Fleet
 from edgetwin.storage import read_json, strict_json, write_atomically
-from edgetwin.systems.federated.batch import Batch, cross_entropy
+from edgetwin.systems.federated.batch import Batch, cross_entropy, moved
 from edgetwin.systems.federated.client import Batches, Client, Replica
 from edgetwin.systems.federated.data.examples import Examples, Rows, draw_rows
 from edgetwin.systems.federated.data.shares import dirichlet_shares, iid_shares
@@ -40,6 +40,7 @@ class Setup:
     none (docstrings, digits). trained: "all", "last:N" blocks with weights, or "lora:RANK".
     longest is in tokens; most is how many examples are taken of each file or corpus, None for all.
     alpha is that of Dirichlet shares, None for equal random ones. settings are the method's.
+    device is torch's: noise and steps are the same bits on every one, losses are rounded otherwise.
     """
 
     method: str = "fedspzo"
@@ -58,6 +59,7 @@ class Setup:
     batch: int = 8
     alpha: float | None = 1.0
     seed: int = 0
+    device: str = "cpu"
 
     def __post_init__(self) -> None:
         for name in ("longest", "clients", "per_round", "rounds", "steps", "batch"):
@@ -125,7 +127,8 @@ class Workshop:
 
         def drawn(version: int, step: int) -> Batch:
             rng = np.random.default_rng([setup.seed, _BATCHES, number, version, step])
-            return self.train.batch(draw_rows(self.train.lengths, share, setup.batch, rng))
+            rows = draw_rows(self.train.lengths, share, setup.batch, rng)
+            return moved(self.train.batch(rows), setup.device)
 
         return drawn
 
@@ -147,7 +150,8 @@ class Workshop:
         loss = right = 0.0
         with torch.no_grad():
             for start in range(0, len(order), AT_ONCE):
-                batch = self.test.batch(order[start : start + AT_ONCE])
+                rows = order[start : start + AT_ONCE]
+                batch = moved(self.test.batch(rows), self.setup.device)
                 logits: Tensor = self.model(batch)
                 loss += float(cross_entropy(logits, batch)) * len(batch.labels)
                 right += float((logits.argmax(-1) == batch.labels).sum())
@@ -162,7 +166,7 @@ def build(setup: Setup, material: Material | None = None) -> Workshop:
     """
     model, train, test = material or load_material(
         setup.model, setup.task, setup.train, setup.test,
-        trained=setup.trained, longest=setup.longest, most=setup.most,
+        trained=setup.trained, longest=setup.longest, most=setup.most, device=setup.device,
     )  # fmt: skip
     rng = np.random.default_rng([setup.seed, _SHARES])
     if setup.alpha is None:

@@ -9,12 +9,9 @@ import torch
 from torch import nn
 
 from edgetwin.systems.federated.batch import Batch
+from edgetwin.systems.federated.data.digits import digits
 from edgetwin.systems.federated.data.docstrings import read_corpus
-from edgetwin.systems.federated.data.examples import (
-    Examples,
-    TableExamples,
-    keep_frozen,
-)
+from edgetwin.systems.federated.data.examples import Examples, keep_frozen
 from edgetwin.systems.federated.data.formats import read_raw
 from edgetwin.systems.federated.data.tasks import Row, find_text_task, rows_of
 from edgetwin.systems.federated.mlp import ResidualMLP
@@ -54,6 +51,7 @@ def load_material(
     trained: str = "all",
     longest: int = 32,
     most: int | None = None,
+    device: str = "cpu",
 ) -> Material:
     """The model as blocks, its examples for training and for testing.
 
@@ -63,16 +61,27 @@ def load_material(
     if (model == MLP) != (task == DIGITS):
         raise ValueError(f"model {model!r} cannot do task {task!r}: {MLP} goes with {DIGITS}.")
     if model == MLP:
-        return _digits()
-    found = find_text_task(task)
+        made = ResidualMLP()
+        _place(made, device)
+        return made, *digits()
+    text_task = find_text_task(task)
     rows = _corpus_rows() if task == CORPUS and train is None else _file_rows(task, train, test)
-    language = load_language_model(model, found)
+    language = load_language_model(model, text_task)
+    _place(language.blocks, device)
     blocks = choose_trained(language.blocks, trained)
     examples = [language.read(part[:most], longest) for part in rows]
     if blocks.frozen == 0:
         return blocks, examples[0], examples[1]
     rest, (kept_train, kept_test) = keep_frozen(blocks, *examples)
     return rest, kept_train, kept_test
+
+
+def _place(model: Model, device: str) -> None:
+    """Move the weights to a device; ValueError for one that torch does not see."""
+    if torch.device(device).type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"device is {device!r}, but torch {torch.__version__} sees no GPU.")
+    for block in model.blocks:
+        block.to(device)
 
 
 def choose_trained(model: SplitModel, trained: str) -> SplitModel:
@@ -102,18 +111,3 @@ def _corpus_rows() -> tuple[list[Row], list[Row]]:
     for part in parts:
         np.random.default_rng(0).shuffle(part)
     return parts[0], parts[1]
-
-
-def _digits() -> Material:
-    """8 x 8 pictures of digits (scikit-learn's, UCI), every fifth for testing."""
-    try:
-        from sklearn.datasets import load_digits
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            "digits need scikit-learn: pip install 'edgetwin[learn]'."
-        ) from error
-    pixels, labels = load_digits(return_X_y=True)
-    x = torch.from_numpy((pixels - 8.0) / 8.0).float()
-    held = np.arange(len(labels)) % 5 == 0
-    parts = [TableExamples(x[torch.from_numpy(part)], labels[part]) for part in (~held, held)]
-    return ResidualMLP(), parts[0], parts[1]

@@ -22,7 +22,7 @@ from edgetwin.systems.federated.replica import (
     unpack_numbers,
 )
 from edgetwin.systems.federated.settings import Coupling, Difference, Perturbing
-from edgetwin.systems.federated.tree import Tree
+from edgetwin.systems.federated.walks import Walk
 
 LOSS_LIMIT = 100.0
 """No batch's mean loss changes by more nats along one perturbation; what says so is refused."""
@@ -95,14 +95,13 @@ class SplitZO(torch.optim.Optimizer):
 
         noise_seed, if given, makes the noise, and seed only names the step.
         """
-        tree = Tree(
-            how=self.how,
-            calls=self.blocks,
-            weights=self.grids,
-            loss=lambda output: float(self.loss(output, batch)),
-            seed=seed if noise_seed is None else noise_seed,
-        )
-        found = tree.scalars(self._inputs(batch))
+        made_by = seed if noise_seed is None else noise_seed
+        walk = Walk(
+            how=self.how, blocks=self.blocks, weights=self.grids, seed=made_by,
+            loss=lambda output: self.loss(output, batch),
+        )  # fmt: skip
+        is_near = self.grids[0].master.device.type == "cpu"
+        found = (walk.once if is_near else walk.twice)(self._inputs(batch))
         return Packet(seed=seed, scalars=np.array([g for block in found for g in block], "f4"))
 
     def _inputs(self, batch: Batch) -> Any:

@@ -35,10 +35,14 @@ def split(model: SplitModel, at: Sequence[int]) -> tuple[list[nn.Module], Counts
     if any(a >= b for a, b in pairwise(edges)):
         raise ValueError(f"cuts are {list(at)}; give rising places from 1 to {n - 1}.")
     spans = list(pairwise(edges))
-    blocks = [Stack(list(model.blocks)[a:b]) for a, b in spans]
+    blocks = [_joined(model.blocks[a:b]) for a, b in spans]
 
     def counted(batch: Batch) -> list[float]:
         flops = list(model.flops(batch))
         return [float(sum(flops[a:b])) for a, b in spans]
 
-    return list(blocks), counted
+    return blocks, counted
+
+
+def _joined(blocks: Sequence[nn.Module]) -> nn.Module:
+    return blocks[0] if len(blocks) == 1 else Stack(blocks)

@@ -16,6 +16,14 @@ class Leaning(Protocol):
 
 
 @final
+class Unmoved:
+    """Weights that stay where they are: for a second walk, once the losses are known."""
+
+    def lean(self, seed: int, number: int, eps: float) -> None:
+        """Nothing."""
+
+
+@final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tree:
     """One estimate: blocks to call, their weights, the loss of the last block's output, a seed."""

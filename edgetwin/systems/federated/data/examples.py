@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from edgetwin.systems.federated.batch import Batch
+from edgetwin.systems.federated.batch import Batch, moved
 from edgetwin.systems.federated.models.encoder import Resume
 from edgetwin.systems.federated.models.split import SplitModel
 
@@ -63,21 +63,38 @@ class TokenExamples:
 
 @final
 class KeptExamples:
-    """Activations before the first layer that is trained: what is frozen is computed once."""
+    """Activations before the first layer that is trained: what is frozen is computed once.
 
-    def __init__(self, hidden: Sequence[Tensor], labels: Rows, at: Tensor | None) -> None:
-        self.hidden = list(hidden)
-        self.labels = labels
-        self.lengths: Rows = np.array([len(one) for one in self.hidden], np.int64)
+    hidden (n, longest, width) lives where the model does, zero behind an example's length.
+    """
+
+    def __init__(self, hidden: Tensor, lengths: Rows, labels: Rows, at: Tensor | None) -> None:
+        self.hidden, self.lengths, self.labels = hidden, lengths, labels
         self.at = at
+        self._marks = _marks(hidden.device, lengths, labels, at)
+
+    def first(self, n: int) -> "KeptExamples":
+        """The first n of them."""
+        at = None if self.at is None else self.at[:n]
+        return KeptExamples(self.hidden[:n], self.lengths[:n], self.labels[:n], at)
 
     def batch(self, rows: Sequence[int] | Rows) -> Batch:
         """{"hidden" (n, tokens, width), "attention_mask" (n, tokens)}, and "at" as there was."""
-        chosen = [self.hidden[row] for row in rows]
-        inputs = {"hidden": _padded(chosen, 0.0), "attention_mask": _attended(chosen)}
-        if self.at is not None:
-            inputs["at"] = self.at[torch.as_tensor(rows)]
-        return Batch(inputs=inputs, labels=torch.as_tensor(self.labels[rows]))
+        longest = int(self.lengths[rows].max())
+        chosen = torch.as_tensor(rows).to(self.hidden.device)
+        lengths, labels, *at = self._marks[:, chosen]
+        counted = torch.arange(longest, device=self.hidden.device)
+        inputs = {
+            "hidden": self.hidden[:, :longest][chosen],
+            "attention_mask": (counted[None] < lengths[:, None]).long(),
+        }
+        return Batch(inputs=inputs | ({"at": at[0]} if at else {}), labels=labels)
+
+
+def _marks(device: torch.device, lengths: Rows, labels: Rows, at: Tensor | None) -> Tensor:
+    """Lengths, labels and places of answers side by side, (2 or 3, n): fetched together."""
+    rows = [torch.from_numpy(lengths), torch.from_numpy(labels), *([] if at is None else [at])]
+    return torch.stack(rows).to(device)
 
 
 @final
@@ -109,14 +126,17 @@ def keep_frozen(
 
 def _kept(frozen: SplitModel, examples: TokenExamples, at_once: int) -> KeptExamples:
     order = np.argsort(examples.lengths, kind="stable")
-    hidden: list[Tensor] = [torch.empty(0)] * len(order)
+    device = next(p.device for block in frozen.blocks for p in block.parameters())
+    hidden = torch.empty(0)
     with torch.no_grad():
         for start in range(0, len(order), at_once):
             rows = order[start : start + at_once]
-            state = frozen(examples.batch(rows))[0]
-            for place, row in enumerate(rows):
-                hidden[row] = state[place, : examples.lengths[row]].clone()
-    return KeptExamples(hidden, examples.labels, examples.at)
+            batch = moved(examples.batch(rows), device)
+            state = frozen(batch)[0] * batch.inputs["attention_mask"][..., None]
+            if not start:
+                hidden = state.new_zeros(len(order), int(examples.lengths.max()), state.shape[-1])
+            hidden[torch.from_numpy(rows).to(device), : state.shape[1]] = state
+    return KeptExamples(hidden, examples.lengths, examples.labels, examples.at)
 
 
 def draw_rows(lengths: Rows, shard: Rows, size: int, rng: np.random.Generator) -> Rows:

@@ -1,7 +1,6 @@
 """A network as a stack of blocks that can be cut anywhere."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise
 from typing import Any, final
 
 import numpy as np
@@ -9,6 +8,7 @@ from torch import Tensor, nn
 
 from edgetwin.systems.federated.batch import Batch
 from edgetwin.systems.federated.models.flops import block_flops
+from edgetwin.systems.federated.stack import split
 
 Shapes = tuple[tuple[str, tuple[int, ...]], ...]
 
@@ -46,12 +46,8 @@ class SplitModel:
 
         The weights are shared with this model. ValueError for a place outside 1 ... blocks - 1.
         """
-        edges = [0, *places, len(self)]
-        if any(low >= high for low, high in pairwise(edges)):
-            raise ValueError(
-                f"places are {places}; give ascending numbers from 1 to {len(self) - 1}."
-            )
-        return SplitModel([_joined(self.blocks[low:high]) for low, high in pairwise(edges)])
+        blocks, _ = split(self, places)
+        return SplitModel(blocks)
 
     def at(self, k: int) -> tuple[nn.Module, nn.Module]:
         """Two blocks: the first k and the rest."""
@@ -130,7 +126,3 @@ def train_last(model: SplitModel, layers: int) -> SplitModel:
     for k, block in enumerate(able):
         block.requires_grad_(k >= len(able) - layers)
     return model
-
-
-def _joined(blocks: Sequence[nn.Module]) -> nn.Module:
-    return blocks[0] if len(blocks) == 1 else nn.Sequential(*blocks)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from edgetwin.systems.federated.noise.expand import add_word
 from hw_models.compiled import inline, jit
 
-NOISE, SEED, ROUNDING, POOL = range(4)
+NOISE, SEED, ROUNDING, POOL, DRAW = range(5)
 """Purposes: what a counter's bits are for."""
 
 PER_COUNTER: Final = (128, 8)
@@ -147,6 +147,29 @@ def derived_seed(seed: int, first: int, second: int = 0, third: int = 0) -> int:
     """
     low, high, *_ = words(seed, SEED, first, second, third)
     return high << 32 | low
+
+
+def drawn(seed: int, first: int, second: int, n: int, count: int) -> NDArray[np.int64]:
+    """`count` of the numbers below n in random order, without repetition, by seed and two indices.
+
+    ValueError for more than there are.
+    """
+    if not 0 <= count <= n:
+        raise ValueError(f"{count} of {n} numbers; give 0 to {n}.")
+    found: NDArray[np.int64] = _shuffled(key_of(seed), first, second, n, count)
+    return found
+
+
+@jit
+def _shuffled(key: Any, first: int, second: int, n: int, count: int) -> Any:
+    """The first places of a shuffle (Fisher and Yates), one counter a place."""
+    order, half = np.arange(n), np.uint64(32)
+    at_first, at_second = np.uint64(first), np.uint64(second)
+    for i in range(count):
+        word, _, _, _ = philox(np.uint64(i), at_first, at_second, np.uint64(DRAW), key[0], key[1])
+        j = i + np.int64((word * np.uint64(n - i)) >> half)
+        order[i], order[j] = order[j], order[i]
+    return order[:count]
 
 
 def noise(seed: int, block: int, number: int, n: int, wide: bool = False) -> NDArray[np.int32]:

@@ -1,6 +1,7 @@
 """The noise of `bits` in torch's whole-number operations, for weights on any device."""
 
 from collections.abc import Sequence
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -36,6 +37,12 @@ def add_noise(
     start: int = 0,
 ) -> None:
     """As `bits.add_noise`: values (128 * k,) += sum over j of steps[j] * noise of first + j."""
+    if not wide and _is_fused(values.device):
+        from edgetwin.systems.federated.noise.fused import add_signs
+
+        for j, step in enumerate(steps):
+            add_signs(values, seed, block, first + j, step, start // PER_COUNTER[wide])
+        return
     per = PER_COUNTER[wide]
     for at in range(0, values.numel(), _CHUNK * per):
         part = values[at : at + _CHUNK * per]
@@ -44,6 +51,13 @@ def add_noise(
             words = torch.stack(philox((counters, first + j, block, 0), seed), 1)
             made = _sums(words) if wide else _signs(words)
             part.add_(made.reshape(-1).to(values.dtype), alpha=step)
+
+
+@cache
+def _is_fused(device: torch.device) -> bool:
+    from edgetwin.kernel_gpu.devices import fusing_pays
+
+    return fusing_pays(device)
 
 
 def _signs(words: Tensor) -> Tensor:
