@@ -58,7 +58,7 @@ check: .venv/.full
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy $(checked)
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest tests/conventions
+	$(BIN)/python -m pytest tests/conventions --numprocesses auto
 
 # The site in out/site: broken links, missing pages and names without docstrings are errors.
 docs: .venv/.full
