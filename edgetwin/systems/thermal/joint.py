@@ -14,7 +14,7 @@ from edgetwin.systems.thermal.chip import Array, Chip, Whole
 from edgetwin.systems.thermal.compiled.joint import place_all
 from edgetwin.systems.thermal.managers import EPOCH_S
 from edgetwin.systems.thermal.truth import Truth
-from edgetwin.systems.thermal.view import NOBODY, Orders, View
+from edgetwin.systems.thermal.view import NO_TWIN, NOBODY, Orders, View
 from hw_models.board_schema import Governor
 
 
@@ -77,7 +77,7 @@ class JointOracle:
     def decide(self, view: View) -> Orders:
         """The next move or swap towards the best placement."""
         if view.truth is None:
-            raise ValueError("an oracle needs the twin: give run(..., twin=simulator).")
+            raise ValueError(NO_TWIN)
         changed = np.flatnonzero((view.serial != self._serial).any(axis=1))
         if len(changed):
             self._goal[changed] = best_placements(self._chip, view.truth, changed).unit

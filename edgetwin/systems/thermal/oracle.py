@@ -9,7 +9,7 @@ from edgetwin.systems.thermal.chip import Array, Chip
 from edgetwin.systems.thermal.choice import best_move
 from edgetwin.systems.thermal.labels import soft_labels
 from edgetwin.systems.thermal.managers import EPOCH_S
-from edgetwin.systems.thermal.view import Orders, View
+from edgetwin.systems.thermal.view import NO_TWIN, Orders, View
 from hw_models.board_schema import Governor
 
 
@@ -36,7 +36,7 @@ class Oracle:
     def ratings(self, view: View) -> Array:
         """The label of every move, (n, k, cores)."""
         if view.truth is None:
-            raise ValueError("an oracle needs the twin: give run(..., twin=simulator).")
+            raise ValueError(NO_TWIN)
         now = np.concatenate([view.serial, view.unit], axis=1).astype(float)
         if self._known is None or self._known[0].shape != now.shape:
             shape = (*view.unit.shape, len(self._chip.cores))

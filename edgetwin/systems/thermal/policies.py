@@ -26,9 +26,12 @@ class ManagedPolicy:
         self._make, self.period_s, self._is_oracle = make, period_s, is_oracle
 
     def reset(self, board: Board, *, seed: int, twin: "Simulator | None" = None) -> None:
-        """Start anew; ValueError for a board without two CPU clusters."""
+        """Start anew; ValueError for a board without two CPU clusters, an oracle without a twin."""
         from edgetwin.systems.thermal.chip import chip_of
+        from edgetwin.systems.thermal.view import NO_TWIN
 
+        if self._is_oracle and twin is None:
+            raise ValueError(NO_TWIN)
         self._chip = chip_of(board)
         self._twin = twin if self._is_oracle else None
         self._manager = self._make()

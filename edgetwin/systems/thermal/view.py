@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from edgetwin.systems.thermal.truth import Truth
 
 NOBODY = -1
+NO_TWIN = "an oracle needs the twin: give run(..., twin=simulator)."
 
 
 @final
