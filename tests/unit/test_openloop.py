@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from tiny_board import application, program, tiny_board, trip
 
+from edgetwin.scenario import Scenario
 from edgetwin.simulator import Simulator
 from hw_models.board import Board, Knobs, load_board
 from hw_models.openloop import drive, starting_temps_c
@@ -80,9 +81,10 @@ def test_a_recording_of_the_twin_is_reproduced_by_the_twin() -> None:
     assert predicted["energy_j"][-1] == pytest.approx(used_j, rel=1e-5)
 
 
-def recording_of_a_jetson_twin(board: Board, path: Path) -> Trace:
+def recording_of_a_jetson_twin(board: Board, path: Path, ambient_c: float = 25.0) -> Trace:
     """Three minutes at three clocks, read once a second, kept as a file and read again."""
-    sim = Simulator(board, seed=1)
+    scenario = Scenario(name="air", title="air", duration_s=180.0, ambient=ambient_c)
+    sim = Simulator(board, scenario=scenario, seed=1)
     traces = [Trace.from_readings([sim.reset()])]
     for hz in (345.6e6, 2035.2e6, 1113.6e6):
         sim.apply(Knobs(freq_hz={"a57": hz, "gpu": 114.75e6}))
@@ -92,18 +94,29 @@ def recording_of_a_jetson_twin(board: Board, path: Path) -> Trace:
 
 
 def test_a_recording_of_a_jetson_twin_is_as_close_as_its_sensors_are_fine(tmp_path: Path) -> None:
-    """Every zone sits on the sink, which starts where its own sensor of 1 K says it is."""
+    """Every zone sits on the sink, which starts where its own sensor of 1 K says it is: over the
+    fractions of a kelvin that this hides, errors are as small as the sensors are fine."""
     board = load_board("jetson-tx2")
-    signals = compare(board, [recording_of_a_jetson_twin(board, tmp_path / "t.parquet")]).signals
-    assert set(signals) == {
+    airs_c = (25.0, 25.25, 25.5, 25.75)
+    found = [
+        compare(
+            board, [recording_of_a_jetson_twin(board, tmp_path / f"{i}.parquet", air_c)],
+            ambient_c=air_c,
+        ).signals
+        for i, air_c in enumerate(airs_c)
+    ]  # fmt: skip
+    assert set(found[0]) == {
         *(f"power_w.{rail}" for rail in board.sensors.rails),
         *(f"temps_c.{zone}" for zone in board.sensors.zones),
     }
-    start_k = max(sensor.resolution_k.value for sensor in board.sensors.zones.values()) / 2
+
+    def rmse(name: str) -> float:
+        return float(np.sqrt(np.mean([signals[name].rmse ** 2 for signals in found])))
+
     for zone, sensor in board.sensors.zones.items():
-        assert signals[f"temps_c.{zone}"].rmse < sensor.resolution_k.value / 2 + start_k
+        assert rmse(f"temps_c.{zone}") < sensor.resolution_k.value / 2 + 0.3
     for rail, probe in board.sensors.rails.items():
-        assert signals[f"power_w.{rail}"].rmse < probe.resolution_w.value / 2 + 0.02
+        assert rmse(f"power_w.{rail}") < probe.resolution_w.value / 2 + 0.02
 
 
 def test_a_recording_by_fine_sensors_is_followed_to_their_noise(tmp_path: Path) -> None:
