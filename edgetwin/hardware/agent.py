@@ -28,6 +28,9 @@ from typing import Any, Callable, Dict, List, Optional, Tuple  # noqa: F401  in 
 PROTOCOLS = [1]
 LINE_BYTES = 1 << 20  # a longer line is refused
 SAMPLE_S = 0.02  # board seconds between samples
+SLOWEST_S = (
+    0.2  # a zone is read every 0.1 board seconds at least, whatever its period is said to be
+)
 STALE_S = 0.5  # a value older than this is no reading
 BLIND_S = 2.0  # so long may every temperature be unreadable while clocks are held
 HANG_S = 3.0  # the guardian takes over when the agent is silent for so long
@@ -296,9 +299,9 @@ class Sampler:
         self._over = False
 
     def _planned(self) -> List[List[Channel]]:
-        """What to read in each of 60 samples; temperatures in turn, so that samples are alike."""
+        """What to read in each of 60 samples, a multiple of 1 to 5; temperatures take turns."""
         own_s = 2.0 * self.period_s * self.scale
-        every = [max(1, min(5, int(channel.period_s / own_s))) for channel in self.fast]
+        every = [max(1, int(channel.period_s / own_s)) for channel in self.fast]
         return [
             [c for i, c in enumerate(self.fast) if (turn + i) % every[i] == 0] for turn in range(60)
         ]
@@ -1032,7 +1035,8 @@ class Device:
                     continue
             except (OSError, Refused):
                 continue
-            self._add("zone", name, [path], 1e-3, _within(entry, "period_s", 0.0, 0.2, 0.0))
+            period_s = _within(entry, "period_s", 0.0, SLOWEST_S, 0.0)
+            self._add("zone", name, [path], 1e-3, period_s)
             return
         self._add("zone", name, [], 1.0)
 

@@ -474,3 +474,38 @@ def test_the_agent_imports_nothing_but_the_standard_library() -> None:
     names = {a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}
     names |= {str(n.module) for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)}
     assert names <= sys.stdlib_module_names
+
+
+# -- how often a sensor is read ---------------------------------------------------------------
+
+
+def channels_of(root: Path) -> tuple[agent.Files, list[agent.Channel]]:
+    files = agent.Files(str(root))
+    spec = description(NANO, Limits())
+    return files, agent.Device(spec, files).channels
+
+
+def test_slow_zones_are_read_twice_in_their_period_and_rails_in_every_sample(root: Path) -> None:
+    files, channels = channels_of(root)
+    plan = agent.Sampler(files, channels, False, 1.0)._plan
+    times = {(c.kind, c.name): sum(c in sample for sample in plan) for c in channels}
+    assert {times["rail", name] for name in NANO.sensors.rails} == {len(plan)}
+    assert {times["zone", name] for name in NANO.sensors.zones} == {len(plan) // 2}  # 0.1 s
+    assert max(map(len, plan)) - min(map(len, plan)) <= 1
+
+
+def test_a_sensor_that_says_the_same_is_fresh_and_one_that_changes_is_heard(root: Path) -> None:
+    files, channels = channels_of(root)
+    zone = next(c for c in channels if c.paths == [ZONE])
+    place = root / ZONE.lstrip("/")
+    place.write_text("41000\n", encoding="utf-8")
+    assert zone.sample(files, 1.0) and zone.sample(files, 2.0)
+    assert (zone.value, zone.at_s, zone.same_since_s) == (41.0, 2.0, 1.0)
+    place.write_text("no number\n", encoding="utf-8")
+    assert not zone.sample(files, 3.0) and zone.fault
+    place.write_text("41000\n", encoding="utf-8")
+    assert zone.sample(files, 4.0)
+    assert (zone.value, zone.at_s, zone.fault) == (41.0, 4.0, "")
+    place.write_text("42000\n", encoding="utf-8")
+    assert zone.sample(files, 5.0)
+    assert (zone.value, zone.same_since_s) == (42.0, 5.0)
