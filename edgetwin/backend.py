@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol, final, runtime_checkable
+from typing import TYPE_CHECKING, NamedTuple, Protocol, final, runtime_checkable
 
 from edgetwin.kernel.state import QOS_SHARE
 from hw_models.board import Board, Knobs
@@ -27,9 +27,7 @@ class Applied:
     refused: Mapping[str, str] = field(default_factory=dict)
 
 
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobResult:
+class JobResult(NamedTuple):
     """One job's life: work done and time spent, in all and below its target.
 
     end_s is None while it runs. work counts instructions, samples or steps.

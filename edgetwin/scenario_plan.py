@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, count
 from math import inf
 from operator import itemgetter
@@ -61,7 +61,8 @@ class Plan:
     """What happens in one run on one board, in order of time; ambient_c and cap_w hold at 0 s.
 
     fan is a level, or None for the board's own control. initial is "steady" (idle at ambient_c),
-    "ambient", or temperatures in degC by thermal node (the others at ambient_c).
+    "ambient", or temperatures in degC by thermal node (the others at ambient_c). names are those of
+    the jobs that arrive.
     """
 
     arrivals: tuple[Arrival, ...]
@@ -71,6 +72,10 @@ class Plan:
     fan: int | None
     mode: str | None
     initial: InitialTemps
+    names: frozenset[str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "names", frozenset(arrival.id for arrival in self.arrivals))
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from edgetwin.envs.observe import fill_block, hottest_c, mark, mark_step
 from edgetwin.kernel import SLOTS
 from edgetwin.kernel.batch_read import QOS, REWARD_A, REWARD_B
 from edgetwin.kernel.control import USERSPACE, request
-from edgetwin.kernel.handle import carray, handle, pointer
+from edgetwin.kernel.handle import WORDS, carray, handle, pointer
 from edgetwin.kernel.loop import REACHED, advance
 from edgetwin.kernel.orders import migrate
 from edgetwin.kernel.state import STATE_DTYPE
@@ -165,8 +165,8 @@ class ThermalEnv(BoardEnv):
     def _hold(self) -> None:
         """Note where the arrays are that a step needs: the table may have grown."""
         rows = self.sim.table.rows
-        shape = np.array([self.slots, rows.shape[1]])
-        self._held = (self.sim.state, self._record, rows, self._obs, self._block, shape)
+        slots = np.array([self.slots])
+        self._held = (self.sim.state, self._record, rows, self._obs, self._block, slots)
         self._handle = handle(*self._held)
 
     def _look(self) -> None:
@@ -184,11 +184,12 @@ class ThermalEnv(BoardEnv):
 def unpacked(held: Any) -> Any:
     """State (1,), board (1,), demand table, obs, block and slots behind `ThermalEnv._handle`."""
     state = carray(pointer(held[0]), 1, STATE_DTYPE)
-    board = carray(pointer(held[2]), 1, BOARD_DTYPE)
-    obs = carray(pointer(held[6]), held[7], np.float32)
-    block = carray(pointer(held[8]), held[9], np.float64)
-    slots, columns = carray(pointer(held[10]), 2, np.int64)
-    table = carray(pointer(held[4]), (held[5], columns), np.float64)
+    board = carray(pointer(held[WORDS]), 1, BOARD_DTYPE)
+    at = 2 * WORDS
+    table = carray(pointer(held[at]), (held[at + 1], held[at + 2]), np.float64)
+    obs = carray(pointer(held[3 * WORDS]), held[3 * WORDS + 1], np.float32)
+    block = carray(pointer(held[4 * WORDS]), held[4 * WORDS + 1], np.float64)
+    slots = carray(pointer(held[5 * WORDS]), 1, np.int64)[0]
     return state, board, table, obs, block, slots
 
 

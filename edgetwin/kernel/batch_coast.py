@@ -2,18 +2,15 @@
 
 from typing import Any
 
-import numpy as np
-
 from edgetwin.kernel.batch_account import account_lanes
 from edgetwin.kernel.batch_heat import pass_time, true_zone_lanes
 from edgetwin.kernel.batch_sensors import multiples, sample_lanes
 from edgetwin.kernel.batch_work import KEPT
-from edgetwin.kernel.coast import ROUGH, SMOOTH, TRIP_MARGIN_K
+from edgetwin.kernel.coast import FIRST, LONGEST, ROUGH, SHORTER, SMOOTH, TRIP_MARGIN_K
 from hw_models.compiled import jit
-from hw_models.lane_functions import bits, floats, load, pick, put, store, where, whole
-from hw_models.lowering import FAN, NODES, PARTS, STRIDES, THROTTLE
+from hw_models.lane_functions import bits, floats, load, put, store, where, whole
+from hw_models.lowering import FAN, NODES, PARTS, THROTTLE
 
-_STRIDES = np.array(STRIDES)
 _PUSH, _INTEGRAL, _LEAK = KEPT + NODES, KEPT + 2 * NODES, KEPT + 3 * NODES
 _DRAWN = _LEAK + PARTS
 
@@ -24,46 +21,47 @@ def coast_lanes(f: Any, n: Any, at: Any, b: Any, w: Any, next_ns: Any, mask: Any
     end = multiples(next_ns, b.period_ns, b.law)
     going = mask & ~_near_trip(f, n, at, b)
     moved = going & ~going
-    stride = whole(1)
+    longest = whole(FIRST)
     while True:
         now = load(n, at.sampled) - 1
         going = going & (now < end)
         if bits(going) == 0:
             break
-        step = min(pick(_STRIDES, max(stride, 0)), _sensor_stop(b, now, end) - now)
-        dt_s = floats(step, f) * (b.period_ns * 1e-9)
+        step = min(longest, _sensor_stop(b, now, end) - now)
+        t_ns = load(n, at.t_ns)
+        dt_ns = (now + step) * b.period_ns - t_ns
+        dt_s = floats(where(going, dt_ns, b.period_ns), f) * 1e-9
         _keep(f, at, b, w)
-        mean_w = pass_time(f, n, at, b, w, dt_s, False, going) / max(dt_s, 1e-12)
+        mean_w = pass_time(f, n, at, b, w, dt_s, False, going) / dt_s
         near = going & _near_trip(f, n, at, b)
         change_w = _leak_change_w(f, at, b, w)
-        rough = going & ~near & (stride > 0) & (change_w > mean_w * ROUGH)
+        rough = going & ~near & (step > 1) & (change_w > mean_w * ROUGH)
         _take_back(f, at, b, w, near | rough)
         going = going & ~near
-        stride = where(rough, stride - 1, stride)
+        longest = where(rough, max(multiples(step, SHORTER, b.law), 1), longest)
         done = going & ~rough
         if bits(done) != 0:
             account_lanes(f, n, at, b, dt_s, mean_w, done)
-            put(n, at.t_ns, done, load(n, at.t_ns) + step * b.period_ns)
+            put(n, at.t_ns, done, t_ns + dt_ns)
             put(n, at.sampled, done, load(n, at.sampled) + step - 1)
             sample_lanes(f, n, at, b, done)
+            whole_period = done & (dt_ns >= b.period_ns)
             for u in range(b.units):
                 mark_s = load(f, at.busy_s + u) - load(f, at.busy + u) * (b.period_ns * 1e-9)
-                put(f, at.busy_mark_s + u, done, mark_s)
+                put(f, at.busy_mark_s + u, whole_period, mark_s)
             moved = moved | done
-            stride = where(done, _next_stride(change_w / max(floats(step, f), 1.0), mean_w), stride)
+            per_tick_w = change_w / max(floats(step, f), 1.0)
+            longest = where(done, _longest(per_tick_w, mean_w), longest)
     put(n, at.tick, moved, load(n, at.sampled) - 1)
     return moved
 
 
 @jit
-def _next_stride(change_w_per_tick: Any, mean_w: Any) -> Any:
-    """The longest stride over which leakage is going to change by SMOOTH of the power or less."""
-    stride = whole(0)
-    going = stride == 0
-    for k in range(1, len(STRIDES)):
-        going = going & (change_w_per_tick * float(STRIDES[k]) <= mean_w * SMOOTH)
-        stride = where(going, stride + 1, stride)
-    return stride
+def _longest(change_w_per_tick: Any, mean_w: Any) -> Any:
+    """The ticks over which leakage is going to change by SMOOTH of the power, 1 to LONGEST."""
+    least_w = mean_w * (SMOOTH / LONGEST)
+    ticks = whole(mean_w * SMOOTH / max(change_w_per_tick, least_w))
+    return max(ticks, 1)
 
 
 @jit

@@ -6,7 +6,6 @@ from edgetwin.kernel.batch_account import account_lanes
 from edgetwin.kernel.batch_coast import coast_lanes
 from edgetwin.kernel.batch_heat import pass_time
 from edgetwin.kernel.batch_inputs import refresh_lanes, slots_in_use
-from edgetwin.kernel.batch_sensors import is_multiple
 from edgetwin.kernel.batch_visit import AT, BOARD, TABLE, end_jobs, happen
 from edgetwin.kernel.state import NEVER
 from hw_models.compiled import jit
@@ -146,7 +145,6 @@ def _pass(f: Any, n: Any, at: Any, b: Any, w: Any, end_ns: Any, todo: Any) -> No
     next_ns = next_change_ns(n, at, b, end_ns)
     calm = todo & may_coast(n, at, b, next_ns)
     if bits(calm) != 0:
-        calm = calm & is_multiple(t_ns, b.period_ns, b.law)
         todo = todo & ~coast_lanes(f, n, at, b, w, next_ns, calm)
         if bits(todo) == 0:
             return

@@ -6,12 +6,15 @@ from edgetwin.kernel.passing import account, heat, total
 from edgetwin.kernel.sensors import sample, true_zone_c
 from hw_models.compiled import jit
 from hw_models.lane_functions import scratch
-from hw_models.lowering import FAN, NODES, PARTS, STRIDES, THROTTLE
+from hw_models.lowering import FAN, NODES, PARTS, THROTTLE
 
 # Leakage is linear in time within a step: a step is as long as it may change by SMOOTH of the
 # power, going on as before, and is taken back if it changed by more than ROUGH. That keeps energy
 # to 1e-5 (tests/properties/test_coasting.py).
-SMOOTH, ROUGH = 4e-4, 8e-4
+SMOOTH, ROUGH = 2.5e-4, 5e-4
+# Control periods of the first step, when the quickest nodes have settled, and of the longest; a
+# step that was taken back is tried again at a part of its length.
+FIRST, LONGEST, SHORTER = 4, 256, 4
 TRIP_MARGIN_K = 0.5
 _WIDTH = max(NODES, PARTS)
 
@@ -20,7 +23,7 @@ _WIDTH = max(NODES, PARTS)
 def coast(s: Any, b: Any, next_ns: int) -> bool:
     """Jump over control periods in which nothing can change, in growing steps.
 
-    Steps stay on the grid of control periods and end where a sensor will be read last. A step
+    Steps end on the grid of control periods, where a sensor will be read last at the latest. A step
     that comes near a trip, or was too long for the leakage, is taken back. True if time has passed.
     """
     end = next_ns // b.period_ns
@@ -28,44 +31,44 @@ def coast(s: Any, b: Any, next_ns: int) -> bool:
         return False
     work = scratch(5, _WIDTH)
     moved = False
-    stride = 1  # the quickest nodes have settled in the period that has passed
+    longest = FIRST
     while s.sampled - 1 < end:
         now = s.sampled - 1
-        room = _sensor_stop(b, now, end) - now
-        step = min(STRIDES[stride], room)
+        step = min(longest, _sensor_stop(b, now, end) - now)
+        dt_ns = (now + step) * b.period_ns - s.t_ns
+        dt_s = dt_ns * 1e-9
         _keep(s, b, work)
         before_j = total(s.energy_j, b.parts)
-        dt_s = step * b.period_ns * 1e-9
-        heat(s, b, dt_s, stride if step == STRIDES[stride] else -1)
+        heat(s, b, dt_s, -1)
         if _near_trip(s, b):
             _take_back(s, b, work)
             break
         mean_w = (total(s.energy_j, b.parts) - before_j) / dt_s
         change_w = _leak_change_w(s, b, work[2])
-        if stride > 0 and change_w > ROUGH * mean_w:
+        if step > 1 and change_w > ROUGH * mean_w:
             _take_back(s, b, work)
-            stride -= 1
+            longest = max(1, step // SHORTER)
             continue
         account(s, b, dt_s, mean_w)
-        s.t_ns += step * b.period_ns
+        s.t_ns += dt_ns
         s.sampled += step - 1
         sample(s, b)
-        for u in range(b.units):
-            s.busy_mark_s[u] = s.busy_s[u] - s.busy[u] * b.period_ns * 1e-9
+        if dt_ns >= b.period_ns:
+            for u in range(b.units):
+                s.busy_mark_s[u] = s.busy_s[u] - s.busy[u] * b.period_ns * 1e-9
         moved = True
-        stride = _next_stride(change_w / step, mean_w)
+        longest = _longest(change_w / step, mean_w)
     if moved:
         s.tick = s.sampled - 1
     return moved
 
 
 @jit
-def _next_stride(change_w_per_tick: float, mean_w: float) -> int:
-    """The longest stride over which leakage is going to change by SMOOTH of the power or less."""
-    stride = 0
-    while stride + 1 < len(STRIDES) and change_w_per_tick * STRIDES[stride + 1] <= SMOOTH * mean_w:
-        stride += 1
-    return stride
+def _longest(change_w_per_tick: float, mean_w: float) -> int:
+    """The ticks over which leakage is going to change by SMOOTH of the power, 1 to LONGEST."""
+    if change_w_per_tick * LONGEST <= SMOOTH * mean_w:
+        return LONGEST
+    return max(1, int(SMOOTH * mean_w / change_w_per_tick))
 
 
 @jit

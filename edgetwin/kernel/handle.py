@@ -14,15 +14,16 @@ from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 Handle = NDArray[np.int64]
+WORDS = 3
 
 
 def handle(*arrays: NDArray[Any]) -> Handle:
-    """Address and length of every array, which must be contiguous: (2 * n,) int64."""
+    """Address, length and columns (1 if flat) of every contiguous array: (WORDS * n,) int64."""
     for array in arrays:
         if not array.flags.c_contiguous:
             raise ValueError("a handle takes contiguous arrays only.")
-    pairs = [(array.ctypes.data, len(array)) for array in arrays]
-    return np.array(pairs, np.int64).ravel()
+    found = [(a.ctypes.data, len(a), a.shape[1] if a.ndim > 1 else 1) for a in arrays]
+    return np.array(found, np.int64).ravel()
 
 
 carray: Any = numba.carray  # type: ignore[attr-defined]

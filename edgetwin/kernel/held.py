@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from edgetwin.kernel import loop, orders
-from edgetwin.kernel.handle import carray, pointer
+from edgetwin.kernel.handle import WORDS, carray, pointer
 from edgetwin.kernel.state import STATE_DTYPE
 from hw_models.compiled import inline, jit
 from hw_models.lowering import BOARD_DTYPE
@@ -18,23 +18,34 @@ def _state(held: Any) -> Any:
 
 @inline
 def _board(held: Any) -> Any:
-    return carray(pointer(held[2]), 1, BOARD_DTYPE)
+    return carray(pointer(held[WORDS]), 1, BOARD_DTYPE)
+
+
+@inline
+def _table(held: Any) -> Any:
+    at = 2 * WORDS
+    return carray(pointer(held[at]), (held[at + 1], held[at + 2]), np.float64)
 
 
 @jit
-def advance(held: Any, columns: int, end_ns: int) -> int:
-    """`loop.advance`; the rows of the demand table have so many columns."""
-    table = carray(pointer(held[4]), (held[5], columns), np.float64)
-    return loop.advance(_state(held), _board(held), table, end_ns)
+def advance(held: Any, end_ns: int) -> int:
+    """`loop.advance`."""
+    return loop.advance(_state(held), _board(held), _table(held), end_ns)
 
 
 @jit
 def start_job(
-    held: Any, slot: int, serial: int, unit: int, first: int, rows: int, total: float,
-    target: float, phase: float, waited_s: float,
-) -> None:  # fmt: skip
-    """`orders.start_job`."""
-    orders.start_job(_state(held), slot, serial, unit, first, rows, total, target, phase, waited_s)
+    held: Any, serial: int, unit: int, first: int, rows: int, total: float, target: float,
+    waited_s: float,
+) -> int:  # fmt: skip
+    """`orders.start_job` in the first free slot, which is returned; there must be one."""
+    state = _state(held)
+    slot = 0
+    while state[0].job_serial[slot] > 0:
+        slot += 1
+    phase = _table(held)[first, 0]
+    orders.start_job(state, slot, serial, unit, first, rows, total, target, phase, waited_s)
+    return slot
 
 
 @jit

@@ -50,7 +50,7 @@ def advance(state: Any, board: Any, table: Any, end_ns: int) -> int:
         if s.dirty:
             refresh(s, b, table)
         next_ns = _next_ns(s, b, end_ns)
-        calm = s.steady and s.may_coast and s.t_ns % b.period_ns == 0
+        calm = s.steady and s.may_coast
         far = next_ns - s.t_ns > 2 * b.period_ns
         if calm and far and coast(s, b, next_ns):
             continue

@@ -3,8 +3,7 @@
 import copy
 from collections import deque
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, replace
-from math import inf
+from dataclasses import dataclass
 from typing import Any, final
 
 import simpy
@@ -106,7 +105,7 @@ class Simulator:
         It waits its turn when the board is full. KeyError for an unknown unit, ValueError for a
         unit that cannot run it, or a name that another job on the board has.
         """
-        first, rows = self.table.find(job)
+        first, rows = self.find(job)
         index = None if unit is None else check_runs(self, first, unit)
         self._serial += 1
         ident = name_of(self, job, name, self._serial)
@@ -175,32 +174,39 @@ class Simulator:
     @property
     def next_event_ns(self) -> int:
         """When simpy has something to do next."""
-        at = self._clock.peek()
-        return NEVER if at == inf else round(at * 1e9)
+        waiting = self._clock._queue
+        return round(waiting[0][0] * 1e9) if waiting else NEVER
 
     def run_until(self, end_ns: int) -> None:
         """Advance to end_ns through every event on the way."""
-        clock = self._clock
-        event_ns = self.next_event_ns
+        step, event_ns = self._clock.step, self.next_event_ns
         while True:
             stop_ns = end_ns if end_ns < event_ns else event_ns
-            if self.table.rows is not self._rows:
-                self._hold()
-            code = held.advance(self.held, self._columns, stop_ns)
+            code = held.advance(self.held, stop_ns)
             if code >= 0:
                 self.complete(code)
             elif code == REACHED:
                 if event_ns > end_ns:
                     return
                 while event_ns <= stop_ns:
-                    clock.step()
+                    step()
                     event_ns = self.next_event_ns
 
     def _hold(self) -> None:
         """Keep the addresses of what the kernel works on, for as long as they stay."""
         self._rows = self.table.rows
-        self._columns = self._rows.shape[1]
         self.held = handle(self.state, self.lowered.record, self._rows)
+
+    def find(self, job: Job) -> tuple[int, int]:
+        """Where the job's demand lies: (first row, number of rows) of the table held."""
+        found = self.table.find(job)
+        self._catch_up()
+        return found
+
+    def _catch_up(self) -> None:
+        """Hold the table as it is now: any simulator of the board may have made it longer."""
+        if self.table.rows is not self._rows:
+            self._hold()
 
     # -- jobs -----------------------------------------------------------------------------
 
@@ -218,7 +224,7 @@ class Simulator:
         """
         for entry, _ in self.waiting:
             if entry.id == ident:
-                self.finished.append(replace(waited(self, entry), end_s=self.now_s))
+                self.finished.append(waited(self, entry)._replace(end_s=self.now_s))
                 self.names.discard(ident)
         self.waiting = deque(w for w in self.waiting if w[0].id != ident)
         if ident in self.names:
@@ -281,6 +287,7 @@ class Simulator:
         self.plan = snapshot.plan
         self._clock = Clock(self.now_s)
         self._processes = []
+        self._catch_up()
         for factory, state in snapshot.processes:
             self.process(factory, copy.deepcopy(state))
 

@@ -1,8 +1,8 @@
 """Jobs on a simulated board: where their demand lies, where they start, how they end."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import inf
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, NamedTuple, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from edgetwin.backend import JobId
 from edgetwin.kernel import held
 from hw_models.board import Board
-from hw_models.jobs import Application, ForwardJob, Job, LoadJob, TrainingJob
+from hw_models.jobs import Application, ForwardJob, Job, TrainingJob
 from hw_models.performance import COMPUTE, KIND_COLUMNS, STALL, demand, job_title
 
 if TYPE_CHECKING:
@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 JOB_FIELDS = ("job_serial", "job_unit", "job_done", "job_target", "job_alive_s", "job_below_s")
 
 
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Running:
+class Running(NamedTuple):
     """A job on the board: its name, what it is, where its demand rows lie, when it came."""
 
     id: JobId
@@ -107,13 +105,11 @@ def _row_key(job: Job) -> object:
 
 def work_of(job: Job) -> tuple[float, float]:
     """(units of work in all, target rate or 0)."""
+    if isinstance(job, Application):
+        return float(job.instructions), float(job.target_ips or 0.0)
     if isinstance(job, TrainingJob):
         return float(job.samples_to_target[job.batch]), 0.0
-    if isinstance(job, ForwardJob):
-        return float(job.steps), 0.0
-    if isinstance(job, LoadJob):
-        return inf, 0.0
-    return job.instructions, job.target_ips or 0.0
+    return (float(job.steps) if isinstance(job, ForwardJob) else inf), 0.0
 
 
 def name_of(sim: "Simulator", job: Job, name: str | None, serial: int) -> JobId:
@@ -122,8 +118,7 @@ def name_of(sim: "Simulator", job: Job, name: str | None, serial: int) -> JobId:
         raise ValueError(f"a job named {name!r} is on the board already; give another name.")
     if name is not None:
         return name
-    title = job_title(job)
-    planned = {arrival.id for arrival in sim.plan.arrivals}
+    title, planned = job_title(job), sim.plan.names
     while (made := f"{title}-{serial}") in sim.names or made in planned:
         serial += 1
     return made
@@ -143,9 +138,8 @@ def check_runs(sim: "Simulator", first: int, unit: str) -> int:
     index = sim.unit_index.get(unit, -1)
     if index < 0:
         sim.board.unit(unit)
-    able = sim.table.fastest_first(first)
-    online = sim.online
-    if index not in able or not online[index]:
+    able, online = sim.table.fastest_first(first), sim.online
+    if index not in able or not online.item(index):
         names = ", ".join(sim.lowered.units[u] for u in sorted(able) if online[u]) or "none"
         raise ValueError(f"{unit} cannot run this job; able: {names}.")
     return index
@@ -165,14 +159,11 @@ def choose(sim: "Simulator", entry: Running) -> int:
 
 def start(sim: "Simulator", entry: Running, unit: int | None, serial: int) -> None:
     """Put a job on a unit, or where the scheduler chooses, in a free slot."""
-    slot = sim.jobs_at["job_serial"].tolist().index(0)
     index = choose(sim, entry) if unit is None else unit
     total, target = work_of(entry.job)
+    waited_s = sim.now_s - entry.start_s
+    slot = held.start_job(sim.held, serial, index, entry.first, entry.rows, total, target, waited_s)
     sim.running[slot] = entry
-    held.start_job(
-        sim.held, slot, serial, index, entry.first, entry.rows, float(total), float(target),
-        float(sim.table.rows[entry.first, 0]), sim.now_s - entry.start_s,
-    )  # fmt: skip
 
 
 def change_batch(sim: "Simulator", slot: int, batch: int) -> None:
@@ -180,8 +171,8 @@ def change_batch(sim: "Simulator", slot: int, batch: int) -> None:
     s, entry = sim.state[0], sim.running[slot]
     assert isinstance(entry.job, TrainingJob)
     job = replace(entry.job, batch=batch)
-    first, rows = sim.table.find(job)
-    sim.running[slot] = replace(entry, job=job, first=first, rows=rows)
+    first, rows = sim.find(job)
+    sim.running[slot] = entry._replace(job=job, first=first, rows=rows)
     total = float(job.samples_to_target[batch])
     s["job_left"][slot] *= total / s["job_total"][slot]
     s["job_total"][slot] = total
