@@ -356,9 +356,7 @@ class Sampler:
     def _run(self, turn: int) -> None:
         due_s = now_s()
         while turn == self._turn:
-            asked = self._wanted
-            if asked:  # what is asked for from now on is asked again
-                self._wanted = False
+            self._serve(turn)
             if now_s() >= due_s:
                 self._sweep(self._plan[self._samples % len(self._plan)], turn)
                 self._samples += 1
@@ -367,14 +365,24 @@ class Sampler:
                     if self.after:
                         self.after(now_s())
                 due_s = max(due_s + self.period_s, now_s() - self.period_s)
-            if asked and turn == self._turn:
-                self._sweep(self.slow, turn)
+            if not self._wanted:  # else it came while the first sample was taken
+                self._rest.acquire(True, max(due_s - now_s(), 0.0))
+
+    def _serve(self, turn: int) -> None:
+        """Read what somebody waits for, once every sensor was read; who asks from now on asks anew.
+
+        Nobody waits for sensors that are sampled anyway, be it their turn or not.
+        """
+        if self._wanted and self._samples:
+            self._wanted = False
+            self._sweep(self.slow, turn)
+            if turn == self._turn:
                 self._read_stat()
                 self._tell()
-            self._rest.acquire(True, max(due_s - now_s(), 0.0))
 
     def _sweep(self, channels: List[Channel], turn: int) -> None:
         for channel in channels:
+            self._serve(turn)
             if turn != self._turn:
                 return
             started_s = time.monotonic()
