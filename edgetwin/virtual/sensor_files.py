@@ -198,6 +198,10 @@ def _stat(tree: Tree, cores: list[str]) -> str:
     """Jiffies of a hundredth of a second, as far as they are used here."""
     total = int(100.0 * tree.twin.sim.now_s)
     busy = [min(int(100.0 * tree.twin.busy_s(core)), total) for core in cores]
-    rows = [("cpu ", sum(busy), total * len(cores)), *((c, b, total) for c, b in zip(cores, busy))]
-    lines = [f"{name} {used} 0 0 {all_ - used} 0 0 0 0 0 0\n" for name, used, all_ in rows]
-    return "".join(lines) + "ctxt 0\n"
+    lines = [_jiffies("cpu ", sum(busy), total * len(cores))]
+    lines += [_jiffies(core, one, total) for core, one in zip(cores, busy, strict=True)]
+    return "\n".join([*lines, "ctxt 0\n"])
+
+
+def _jiffies(name: str, busy: int, total: int) -> str:
+    return f"{name} {busy} 0 0 {total - busy} 0 0 0 0 0 0"

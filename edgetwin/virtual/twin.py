@@ -56,8 +56,8 @@ class Twin:
         self.lock = threading.RLock()
         self.sim = Simulator(board, seed=seed)
         state = self.sim.state  # looked at where it lies: it never moves
-        self._level, self._zone_c, self._rail_w = (state[n][0] for n in ("level", "zone_c", "rail_w"))
-        self._busy, self._busy_s = (state[n][0] for n in ("busy", "busy_s"))
+        self._level, self._busy, self._busy_s = (state[n][0] for n in ("level", "busy", "busy_s"))
+        self._zone_c, self._rail_w = (state[n][0] for n in ("zone_c", "rail_w"))
         self.held = {
             name: Held(low=0, high=len(clock.freqs_hz.value) - 1, governor=clock.governor)
             for name, clock in board.clocks.items()
