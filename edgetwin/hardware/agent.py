@@ -382,7 +382,8 @@ class Sampler:
 
     def _sweep(self, channels: List[Channel], turn: int) -> None:
         for channel in channels:
-            self._serve(turn)
+            if self._wanted:
+                self._serve(turn)
             if turn != self._turn:
                 return
             started_s = time.monotonic()
