@@ -152,9 +152,9 @@ class Files:
             self.forget(path)
             raise
 
-    def text(self, path: str) -> str:
-        """What a file says now, without blanks around it."""
-        return self.data(path).decode("utf-8", "replace").strip()
+    def text(self, path: str, most: int = 65536) -> str:
+        """What a file says now, at most so many bytes, without blanks around it."""
+        return self.data(path, most).decode("utf-8", "replace").strip()
 
     def number(self, path: str) -> float:
         """The number that a file holds; ValueError for anything else."""
@@ -292,7 +292,8 @@ class Sampler:
         self._wanted = False
         self._rest = threading.Lock()  # held; an Event would cost as much as two sensors
         self._rest.acquire()
-        self._done = threading.Event()
+        self._done = threading.Lock()  # held as well, until what is asked for is read
+        self._done.acquire()
         self._turn = 0
         self._at = None  # type: Optional[Channel]
         self._at_s = 0.0
@@ -323,11 +324,17 @@ class Sampler:
         except RuntimeError:  # it is awake
             pass
 
+    def _tell(self) -> None:
+        try:
+            self._done.release()
+        except RuntimeError:  # nobody has waited for the last one
+            pass
+
     def refresh(self) -> None:
         """Read what is not sampled anyway; returns after SLOW_S at the latest."""
-        self._done.clear()
+        self._done.acquire(False)  # it came too late for the last one
         self._wake()
-        if not self._done.wait(SLOW_S):
+        if not self._done.acquire(True, SLOW_S):
             self.replace()
 
     def replace(self) -> None:
@@ -349,9 +356,7 @@ class Sampler:
     def _run(self, turn: int) -> None:
         due_s = now_s()
         while turn == self._turn:
-            asked = self._wanted
-            if asked:  # what is asked for from now on is asked again
-                self._wanted = False
+            self._serve(turn)
             if now_s() >= due_s:
                 self._sweep(self._plan[self._samples % len(self._plan)], turn)
                 self._samples += 1
@@ -360,14 +365,25 @@ class Sampler:
                     if self.after:
                         self.after(now_s())
                 due_s = max(due_s + self.period_s, now_s() - self.period_s)
-            if asked and turn == self._turn:
-                self._sweep(self.slow, turn)
+            if not self._wanted:  # else it came while the first sample was taken
+                self._rest.acquire(True, max(due_s - now_s(), 0.0))
+
+    def _serve(self, turn: int) -> None:
+        """Read what somebody waits for, once every sensor was read; who asks from now on asks anew.
+
+        Nobody waits for sensors that are sampled anyway, be it their turn or not.
+        """
+        if self._wanted and self._samples and turn == self._turn:
+            self._wanted = False
+            self._sweep(self.slow, turn)
+            if turn == self._turn:
                 self._read_stat()
-                self._done.set()
-            self._rest.acquire(True, max(due_s - now_s(), 0.0))
+                self._tell()
 
     def _sweep(self, channels: List[Channel], turn: int) -> None:
         for channel in channels:
+            if self._wanted:
+                self._serve(turn)
             if turn != self._turn:
                 return
             started_s = time.monotonic()
@@ -399,21 +415,17 @@ class Sampler:
     def _read_stat(self) -> None:
         if not self.stat:
             return
-        try:
-            lines = self.files.text("/proc/stat").split("\n")
-        except (OSError, Refused):
-            self.jiffies = {}
-            return
         found = {}
-        for line in lines:
-            words = line.split()
-            if not words or not re.match(r"cpu\d+\Z", words[0]):
-                continue
-            try:
-                counts = [int(word) for word in words[1:9]]
-            except ValueError:
-                continue
-            found[words[0]] = (sum(counts) - sum(counts[3:5]), sum(counts))
+        try:
+            for line in self.files.text("/proc/stat").split("\n"):
+                if not line.startswith("cpu"):
+                    break  # the cores come first
+                name, *words = line.split()
+                if name[3:].isdigit():
+                    counts = [int(word) for word in words[:8]]
+                    found[name] = (sum(counts) - sum(counts[3:5]), sum(counts))
+        except (OSError, ValueError, Refused):
+            found = {}
         self.jiffies = found
 
 
@@ -440,7 +452,7 @@ def put_range(
 
 def reads_as(files: Files, path: str, text: str) -> bool:
     """True when a file reads back what was written, numbers within a per cent."""
-    back = files.text(path)
+    back = files.text(path, 4096)  # a page is all that such a file says
     if back == text:
         return True
     try:

@@ -123,9 +123,8 @@ class Device:
         request |= {"words": words_of(job, place)} if command is None else {"command": [*command]}
         self._ask("start", **request)
         t_s = self._now_ns * _NS
-        self._crew.working[ident] = Member(
-            id=ident, job=job, unit=place, start_s=t_s, seen_s=t_s
-        )  # fmt: skip
+        member = Member(id=ident, job=job, unit=place, start_s=t_s, seen_s=t_s)
+        self._crew.working[ident] = member
         return ident
 
     def apply(self, knobs: Knobs) -> Applied:
@@ -149,8 +148,9 @@ class Device:
         start_ns = self._now_ns
         end_ns = start_ns + round(dt_s / _NS)
         self._act_until(end_ns)
-        self._wait(end_ns)
+        self._wait(end_ns, self._pace.lead_s)
         last = self._look()
+        self._pace.wait_until(end_ns * _NS)
         if dt_s > 0:
             self._pace.period_ended(end_ns * _NS, dt_s)
         between = recorded(self.board, self.said, start_ns * _NS, end_ns * _NS, self._cap_w)
@@ -247,6 +247,7 @@ class Device:
     def _look(self) -> Reading:
         """A reading at the present time of the run."""
         self.said = self._ask("read")
+        self._pace.answered(self._link.took_s)
         drawn_j = self.said["energy_j"]
         if drawn_j is not None:  # counted from the first reading on
             self._zero_j = drawn_j if self._zero_j is None else self._zero_j
@@ -263,8 +264,8 @@ class Device:
         self._readings.append(reading)
         return reading
 
-    def _wait(self, end_ns: int) -> None:
-        """Wait until end_ns; on the way the QoS rule decides every control period of the board."""
+    def _wait(self, end_ns: int, lead_s: float = 0.0) -> None:
+        """Wait until lead_s before end_ns; the QoS rule decides every control period on the way."""
         while self._qos.domains and self._now_ns < end_ns:
             self._now_ns = min(self._now_ns + self._qos.period_ns, end_ns)
             self._pace.wait_until(self._now_ns * _NS)
@@ -273,7 +274,7 @@ class Device:
                 if wanted_hz:
                     self._ask("apply", clocks={d: {"hz": hz} for d, hz in wanted_hz.items()})
         self._now_ns = end_ns
-        self._pace.wait_until(end_ns * _NS)
+        self._pace.wait_until(end_ns * _NS - lead_s)
 
     def _act_until(self, end_ns: int) -> None:
         """Carry out what the scenario has for this stretch, each at its time."""
@@ -292,7 +293,6 @@ class Device:
 
     def _arrive(self, arrival: Arrival) -> None:
         self.submit(arrival.job, arrival.unit, name=arrival.id)
-        end = kept_until(arrival)
-        if end is not None:
+        if (end := kept_until(arrival)) is not None:
             self._todo.append(end)
             self._todo.sort(key=lambda event: event.t_s)

@@ -91,6 +91,7 @@ class Link:
         self._broken: str | None = None
         self._patience_s = patience_s
         self._used_s = time.monotonic()
+        self.took_s = 0.0
         self._over = threading.Event()
         self._send_source()
         beat = threading.Thread(
@@ -104,7 +105,10 @@ class Link:
         return self._process.pid
 
     def ask(self, verb: str, *, within_s: float | None = None, **more: Any) -> dict[str, Any]:
-        """The agent's answer; RefusedError where it refuses, HardwareError without an answer."""
+        """The agent's answer, which came after took_s.
+
+        RefusedError where it refuses, HardwareError without an answer.
+        """
         self._used_s = time.monotonic()
         self._serial += 1
         message = {"id": self._serial, "verb": verb, **more}
@@ -114,6 +118,7 @@ class Link:
             answer = self._next(until_s, verb)
             if answer.get("id") != self._serial:
                 continue
+            self.took_s = time.monotonic() - self._used_s
             if "ok" in answer:
                 found: dict[str, Any] = answer["ok"]
                 return found

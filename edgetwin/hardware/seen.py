@@ -1,9 +1,7 @@
 """What the agent says, as a Reading in the board's own names and order; nothing is made up."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
-
-import numpy as np
 
 from hw_models.board import Board
 from hw_models.trace import JobReading, Reading
@@ -47,11 +45,15 @@ def freqs_hz_of(board: Board, told_hz: Mapping[str, float | None]) -> dict[str, 
         hz = told_hz.get(name)
         if hz is None:
             continue
-        table_hz = clock.freqs_hz.array
-        near_hz = float(table_hz[np.abs(table_hz - hz).argmin()])
+        near_hz = _nearest(clock.freqs_hz.value, hz)
         if abs(near_hz - hz) <= NEAR_SHARE * near_hz:
             found[name] = near_hz
     return found
+
+
+def _nearest(table: Sequence[float], value: float) -> float:
+    """The entry next to a value, which most often is one."""
+    return value if value in table else min(table, key=lambda entry: abs(entry - value))
 
 
 def _busy(board: Board, said: Mapping[str, Any]) -> dict[str, float]:
@@ -82,12 +84,16 @@ def fan_level(board: Board, pwm: float | None) -> int | None:
         return None
     if counts_levels(board):
         return min(max(int(pwm), 0), len(fan.pwm) - 1)
-    return int(np.abs(np.array(fan.pwm) - pwm).argmin())
+    return fan.pwm.index(int(_nearest(fan.pwm, pwm)))
 
 
 def counts_levels(board: Board) -> bool:
     """True where the fan's file counts levels and not pulse widths."""
-    return any(p.pattern.endswith("cur_state") for p in board.paths.values())
+    found: bool | None = board.derived.get("fan_counts_levels")
+    if found is None:
+        found = any(p.pattern.endswith("cur_state") for p in board.paths.values())
+        board.derived["fan_counts_levels"] = found
+    return found
 
 
 def _throttled(

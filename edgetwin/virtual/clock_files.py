@@ -69,8 +69,7 @@ class Range:
 
     def now(self) -> str:
         """scaling_cur_freq, cur_freq."""
-        table_hz = self.twin.board.clocks[self.domain].freqs_hz.value
-        return shown(self.counts[table_hz.index(self.twin.hz(self.domain))])
+        return shown(self.counts[self.twin.level(self.domain)])
 
     def table(self) -> str:
         """The table, with a blank behind each entry as drivers print it."""

@@ -1,5 +1,6 @@
 """A virtual board as a mounted file system; libfuse by mfusepy, which this module needs."""
 
+import ctypes
 import errno
 import os
 import stat
@@ -71,6 +72,7 @@ class BoardFiles:
 
     def read(self, path: str, size: int, offset: int, info: Any) -> bytes:
         """A read from the start takes a new value, as in kernfs; the rest goes on in it."""
+        _stay()
         if offset == 0:
             worker = path == JOBS
             said = (
@@ -85,6 +87,7 @@ class BoardFiles:
 
     def write(self, path: str, data: bytes, offset: int, info: Any) -> int:
         """One write is one value."""
+        _stay()
         text = data.decode("utf-8", "replace")
         if path == JOBS:
             self._workers[info.fh] = self.board.tell(self._workers.get(info.fh), text)
@@ -102,6 +105,17 @@ class BoardFiles:
         if path == JOBS:
             self.board.gone(self._workers.pop(info.fh, None))
         return 0
+
+
+_stays = threading.local()
+
+
+def _stay() -> None:
+    """Keep what Python makes of a thread of libfuse until its call ends: mapping that memory
+    and giving it back takes as long as a reading.
+    """
+    if not hasattr(_stays, "state"):
+        _stays.state = ctypes.pythonapi.PyGILState_Ensure()
 
 
 def check_fuse() -> None:

@@ -179,7 +179,8 @@ def add_loads(tree: Tree) -> None:
     if memory is not None:
         for path in patterns(board, f"{memory.domain}.load"):
             tree.show(path, partial(_active, tree, memory.domain), size_bytes=0)
-    tree.show("/proc/stat", lambda: _stat(tree), size_bytes=0)
+    cores = [u.name for u in board.unit_list if u.kind in board.performance.cores]
+    tree.show("/proc/stat", partial(_stat, tree, cores), size_bytes=0)
     model = f"{board.title}\0"
     tree.show("/proc/device-tree/model", lambda: model, size_bytes=len(model))
 
@@ -193,16 +194,14 @@ def _active(tree: Tree, domain: str) -> str:
     return shown(round(tree.twin.memory_busy() * tree.twin.hz(domain) / 1e3))
 
 
-def _stat(tree: Tree) -> str:
+def _stat(tree: Tree, cores: list[str]) -> str:
     """Jiffies of a hundredth of a second, as far as they are used here."""
-    twin = tree.twin
-    kinds = twin.board.performance.cores
-    total = int(100.0 * twin.sim.now_s)
-    lines = []
-    for unit in twin.board.unit_list:
-        if unit.kind in kinds:
-            busy = min(int(100.0 * twin.busy_s(unit.name)), total)
-            lines.append(f"{unit.name} {busy} 0 0 {total - busy} 0 0 0 0 0 0")
-    busy_all = sum(int(line.split()[1]) for line in lines)
-    idle_all = sum(int(line.split()[4]) for line in lines)
-    return "\n".join([f"cpu  {busy_all} 0 0 {idle_all} 0 0 0 0 0 0", *lines, "ctxt 0\n"])
+    total = int(100.0 * tree.twin.sim.now_s)
+    busy = [min(int(100.0 * tree.twin.busy_s(core)), total) for core in cores]
+    lines = [_jiffies("cpu ", sum(busy), total * len(cores))]
+    lines += [_jiffies(core, one, total) for core, one in zip(cores, busy, strict=True)]
+    return "\n".join([*lines, "ctxt 0\n"])
+
+
+def _jiffies(name: str, busy: int, total: int) -> str:
+    return f"{name} {busy} 0 0 {total - busy} 0 0 0 0 0 0"

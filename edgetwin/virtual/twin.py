@@ -55,6 +55,9 @@ class Twin:
         self.speed = speed
         self.lock = threading.RLock()
         self.sim = Simulator(board, seed=seed)
+        state = self.sim.state  # looked at where it lies: it never moves
+        self._level, self._busy, self._busy_s = (state[n][0] for n in ("level", "busy", "busy_s"))
+        self._zone_c, self._rail_w = (state[n][0] for n in ("zone_c", "rail_w"))
         self.held = {
             name: Held(low=0, high=len(clock.freqs_hz.value) - 1, governor=clock.governor)
             for name, clock in board.clocks.items()
@@ -82,10 +85,13 @@ class Twin:
 
     # -- clocks -----------------------------------------------------------------------------
 
+    def level(self, domain: str) -> int:
+        """The operating point that runs."""
+        return int(self._level[self.sim.lowered.domains.index(domain)])
+
     def hz(self, domain: str) -> float:
         """The clock that runs."""
-        d = self.sim.lowered.domains.index(domain)
-        return self.board.clocks[domain].freqs_hz.value[int(self.sim.state[0]["level"][d])]
+        return self.board.clocks[domain].freqs_hz.value[self.level(domain)]
 
     def hold(self, domain: str) -> None:
         """Make the simulator obey what is written of a clock."""
@@ -105,7 +111,7 @@ class Twin:
 
     def zone_c(self, zone: str) -> float | None:
         """What a zone's sensor says; None where it says nothing."""
-        value = float(self.sim.state[0]["zone_c"][self.sim.lowered.zones.index(zone)])
+        value = float(self._zone_c[self.sim.lowered.zones.index(zone)])
         return None if np.isnan(value) else value
 
     def set_ambient_c(self, ambient_c: float) -> None:
@@ -157,16 +163,16 @@ class Twin:
 
     def rail_w(self, rail: str) -> float | None:
         """What a rail's sensor says; None where it says nothing."""
-        value = float(self.sim.state[0]["rail_w"][self.sim.lowered.rails.index(rail)])
+        value = float(self._rail_w[self.sim.lowered.rails.index(rail)])
         return None if np.isnan(value) else value
 
     def busy(self, unit: str) -> float:
         """How busy a unit is at this instant."""
-        return min(1.0, float(self.sim.state[0]["busy"][self.sim.unit_index[unit]]))
+        return min(1.0, float(self._busy[self.sim.unit_index[unit]]))
 
     def busy_s(self, unit: str) -> float:
         """How long a unit has been busy so far."""
-        return float(self.sim.state[0]["busy_s"][self.sim.unit_index[unit]])
+        return float(self._busy_s[self.sim.unit_index[unit]])
 
     def memory_busy(self) -> float:
         """Share of the memory's bandwidth in use."""

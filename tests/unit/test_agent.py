@@ -494,6 +494,18 @@ def test_slow_zones_are_read_twice_in_their_period_and_rails_in_every_sample(roo
     assert max(map(len, plan)) - min(map(len, plan)) <= 1
 
 
+def test_who_asks_does_not_wait_for_the_sensors_that_are_sampled_anyway(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files, channels = channels_of(root)
+    sampler = agent.Sampler(files, channels, False, 1.0)
+    order: list[str] = []
+    monkeypatch.setattr(files, "data", lambda path, most: order.append(path) or b"1")
+    sampler._wanted, sampler._samples = True, 1
+    sampler._sweep(sampler.fast, sampler._turn)
+    assert order == [path for c in sampler.slow + sampler.fast for path in c.paths]
+
+
 def test_a_sensor_that_says_the_same_is_fresh_and_one_that_changes_is_heard(root: Path) -> None:
     files, channels = channels_of(root)
     zone = next(c for c in channels if c.paths == [ZONE])

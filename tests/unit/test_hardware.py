@@ -1,6 +1,7 @@
 """The host's side of the hardware backend: what it tells, how it keeps time, what it reads."""
 
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -145,6 +146,25 @@ def test_a_fast_board_counts_its_own_seconds() -> None:
     pace.start()
     pace.wait_until(10.0)
     assert pace.now_s() >= 10.0
+
+
+def test_a_reading_is_asked_for_half_of_its_quickest_round_trip_ahead() -> None:
+    pace = Pace(100.0, "catch-up")
+    assert pace.lead_s == 0.0
+    for trip_s in (0.003, 0.002, 0.5):
+        pace.answered(trip_s)
+    assert pace.lead_s == pytest.approx(0.1)
+    for _ in range(100):
+        pace.answered(0.004)
+    assert pace.lead_s == pytest.approx(0.2)
+
+
+def test_no_period_ends_before_its_time(tmp_path: Path) -> None:
+    with closing(Device(NANO, root=str(write_plain(NANO, tmp_path / "board")))) as device:
+        device.reset()
+        for _ in range(10):
+            device.advance(0.03)
+            assert device.info()["late_s"] > 0.0
 
 
 # -- readings ----------------------------------------------------------------------------------

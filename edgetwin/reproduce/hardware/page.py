@@ -27,16 +27,16 @@ def _sections(found: Mapping[str, Any]) -> Iterator[Section]:
         rows=cells(found), caption="Real sshd on the loopback, real FUSE; every run here.",
     )  # fmt: skip
     bars = found["bars"]
-    if bars["faults"].get("kinds"):
+    if bars.get("faults", {}).get("kinds"):
         faults = bars["faults"]
         yield Table(
             title="Injected faults", columns=[Column(name="fault"), Column(name="injections")],
             rows=[[kind, n] for kind, n in faults["kinds"].items()],
             caption=f"Slowest to be restored: {faults['slowest_restored_s']:.1f} s.",
         )  # fmt: skip
-    if bars["systems"].get("policies"):
+    if bars.get("systems", {}).get("policies"):
         yield _policies(bars["systems"])
-    if bars["loop"].get("runs"):
+    if bars.get("loop", {}).get("runs"):
         yield from _loops(bars["loop"])
     wrong = [f"{name}: {what}" for name, row in bars.items() for what in row.get("wrong", ())]
     if wrong:
