@@ -19,7 +19,7 @@ Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 _LEAST_SHARE: Final = 1e-9
-_UNLIKELY: Final = 0.05  # that a cell of the fixed-batch user fits, to be worth a point
+_UNLIKELY: Final = 1e-3  # that a cell is the fixed-batch user's choice, to be worth a point
 
 
 @final
@@ -35,21 +35,21 @@ class Goal:
     baseline: int | None = None
 
 
-def next_cell(
-    space: Space, belief: Belief, goal: Goal, *, allowed: Mask, checks_baseline: bool
-) -> int | None:
+def next_cell(space: Space, belief: Belief, goal: Goal, *, allowed: Mask, left: int) -> int | None:
     """The cell to measure next, None when every allowed cell is measured.
 
-    With checks_baseline the choice of the fixed-batch user comes first, if it is not known yet.
+    Of the points that are left as many are kept for the fixed-batch user as there are cells that
+    may still be that user's choice: one or two where power rises with the setting, all of the batch
+    where it does not.
     """
     open_ = allowed & ~belief.is_measured
     if not open_.any():
         return None
-    if checks_baseline and goal.baseline is not None:
-        for cap_w in goal.caps_w:
-            at = _rival(space, belief, goal.baseline, float(cap_w), open_)
-            if at is not None:
-                return at
+    chances = [_chance_of_baseline(space, belief, goal.baseline, float(cap_w), open_)
+               for cap_w in goal.caps_w]  # fmt: skip
+    rivals = np.stack(chances) > _UNLIKELY
+    if rivals.any() and left <= np.count_nonzero(rivals.any(axis=0)):
+        return int(np.argmax(chances[int(np.argmax(rivals.any(axis=1)))]))
     score = np.where(open_, worth(belief, goal), -np.inf)
     return int(np.argmax(score))
 
@@ -72,25 +72,27 @@ def worth(belief: Belief, goal: Goal) -> Array:
     return np.asarray(value.sum(axis=0))
 
 
-def _rival(space: Space, belief: Belief, batch: int, cap_w: float, open_: Mask) -> int | None:
-    """The unmeasured cell that is likeliest the fixed-batch user's choice; None where none may be.
+def _chance_of_baseline(
+    space: Space, belief: Belief, batch: int | None, cap_w: float, open_: Mask
+) -> Array:
+    """The chance of every open cell to be the fixed-batch user's choice, (n,).
 
-    That choice is the highest setting below the cap, so only cells above the highest one that was
-    measured below it can be it.
+    That is the highest setting below the cap: the cell fits, and none above it does. Doubts of
+    different cells are taken as independent.
     """
     from scipy.special import ndtr
 
+    chance = np.zeros(len(space))
+    if batch is None:
+        return chance
     cells = space.where(batch)
-    fits = np.flatnonzero(belief.is_measured[cells] & (belief.peak_w[cells] <= cap_w))
-    above = cells[fits[-1] + 1 :] if len(fits) else cells
-    above = above[open_[above]]
-    if not len(above):
-        return None
-    away = np.log(cap_w / belief.peak_w[above]) / np.maximum(belief.peak_share[above], _LEAST_SHARE)
-    chance = ndtr(away)
-    # Of cells that fit alike the highest is the choice.
-    at = int(np.flatnonzero(chance >= min(0.5, chance.max()))[-1])
-    return int(above[at]) if chance[at] > _UNLIKELY else None
+    away = np.log(cap_w / belief.peak_w[cells])
+    fits = ndtr(away / np.maximum(belief.peak_share[cells], _LEAST_SHARE))
+    known = belief.is_measured[cells]
+    fits = np.where(known, belief.peak_w[cells] <= cap_w, np.where(open_[cells], fits, 0.0))
+    none_above = np.append(np.cumprod((1.0 - fits)[::-1])[-2::-1], 1.0)
+    chance[cells] = np.where(known, 0.0, fits * none_above)
+    return chance
 
 
 def expected_gain(best: Array, mean: Array, share: Array) -> Array:

@@ -147,7 +147,7 @@ def profile(
     rng = np.random.default_rng(seed)
     search.spread_out(first_count(points), rng)
     while len(surface.points) < points:
-        at = search.next(points - len(surface.points), points)
+        at = search.next(points - len(surface.points))
         if at is None:
             break
         search.measure(at)
@@ -242,18 +242,14 @@ class _Search:
                 f"profile needs {FEWEST}."
             )
 
-    def next(self, left: int, points: int) -> int | None:
+    def next(self, left: int) -> int | None:
         """The cell to measure when so many of the points are left."""
         belief = self.surface.belief()
         allowed = np.ones(len(self.space), dtype=bool)
         allowed[list(self.refused)] = False
         if self.hold is not None:
             allowed &= self.hold.allowed(self.space, belief, float(self.goal.caps_w.min()))
-        fits = belief.is_measured & (belief.peak_w <= self.goal.caps_w.max())
-        return next_cell(
-            self.space, belief, self.goal, allowed=allowed,
-            checks_baseline=bool(fits.any()) and left <= _reserve(points),
-        )  # fmt: skip
+        return next_cell(self.space, belief, self.goal, allowed=allowed, left=left)
 
     def measure(self, at: int) -> None:
         """One cell, kept or refused."""
@@ -264,8 +260,3 @@ class _Search:
         self.surface.add(at, point)
         if self.watch is not None:
             self.watch(at, point)
-
-
-def _reserve(points: int) -> int:
-    """How many of the points are kept for finding the baseline's choice."""
-    return points // 5
