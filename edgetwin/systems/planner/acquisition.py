@@ -19,6 +19,7 @@ Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 _LEAST_SHARE: Final = 1e-9
+_SHARE: Final = 5  # a fifth of the points
 _UNLIKELY: Final = 1e-3  # that a cell is the fixed-batch user's choice, to be worth a point
 
 
@@ -27,7 +28,8 @@ _UNLIKELY: Final = 1e-3  # that a cell is the fixed-batch user's choice, to be w
 class Goal:
     """What is looked for: need (n,) units of work to the target by cell, below caps_w (c,).
 
-    baseline is the batch size of a fixed-batch user, whose choice is measured too; None for none.
+    baseline is the batch size of a fixed-batch user, None for none. That user's choice is measured
+    too where there is one cap; those for several caps may be more cells than there are points.
     """
 
     need: Array
@@ -36,20 +38,17 @@ class Goal:
 
 
 def next_cell(space: Space, belief: Belief, goal: Goal, *, allowed: Mask, left: int) -> int | None:
-    """The cell to measure next, None when every allowed cell is measured.
+    """The cell to measure next with so many points left, None when every allowed one is measured.
 
-    Of the points that are left as many are kept for the fixed-batch user as there are cells that
-    may still be that user's choice: one or two where power rises with the setting, all of the batch
-    where it does not.
+    The choice of the fixed-batch user comes first once no more points are left than it may take.
     """
     open_ = allowed & ~belief.is_measured
     if not open_.any():
         return None
-    chances = [_chance_of_baseline(space, belief, goal.baseline, float(cap_w), open_)
-               for cap_w in goal.caps_w]  # fmt: skip
-    rivals = np.stack(chances) > _UNLIKELY
-    if rivals.any() and left <= np.count_nonzero(rivals.any(axis=0)):
-        return int(np.argmax(chances[int(np.argmax(rivals.any(axis=1)))]))
+    if goal.baseline is not None and len(goal.caps_w) == 1:
+        at = _rival(space, belief, goal, open_, left)
+        if at is not None:
+            return at
     score = np.where(open_, worth(belief, goal), -np.inf)
     return int(np.argmax(score))
 
@@ -72,8 +71,32 @@ def worth(belief: Belief, goal: Goal) -> Array:
     return np.asarray(value.sum(axis=0))
 
 
+def _rival(space: Space, belief: Belief, goal: Goal, open_: Mask, left: int) -> int | None:
+    """The likeliest choice of the fixed-batch user, None while more points are left than are kept.
+
+    As many are kept as there are cells that may be it and faster than all that was measured below
+    the cap: one or two where power rises with the setting, all of the batch where it does not.
+    Where none may be faster a fifth of all points is enough.
+    """
+    from scipy.special import ndtr
+
+    assert goal.baseline is not None
+    cap_w = float(goal.caps_w[0])
+    chance = _chance_of_baseline(space, belief, goal.baseline, cap_w, open_)
+    ln_cost = np.log(belief.time_s * goal.need)
+    fits = belief.is_measured & (belief.peak_w <= cap_w)
+    best = np.where(fits, ln_cost, np.inf).min()
+    faster = chance * ndtr((best - ln_cost) / np.maximum(belief.time_share, _LEAST_SHARE))
+    if left <= np.count_nonzero(faster > _UNLIKELY):
+        return int(np.argmax(faster))
+    most = (left + int(belief.is_measured.sum())) // _SHARE
+    return (
+        int(np.argmax(chance)) if left <= min(np.count_nonzero(chance > _UNLIKELY), most) else None
+    )
+
+
 def _chance_of_baseline(
-    space: Space, belief: Belief, batch: int | None, cap_w: float, open_: Mask
+    space: Space, belief: Belief, batch: int, cap_w: float, open_: Mask
 ) -> Array:
     """The chance of every open cell to be the fixed-batch user's choice, (n,).
 
@@ -82,15 +105,13 @@ def _chance_of_baseline(
     """
     from scipy.special import ndtr
 
-    chance = np.zeros(len(space))
-    if batch is None:
-        return chance
     cells = space.where(batch)
     away = np.log(cap_w / belief.peak_w[cells])
     fits = ndtr(away / np.maximum(belief.peak_share[cells], _LEAST_SHARE))
     known = belief.is_measured[cells]
     fits = np.where(known, belief.peak_w[cells] <= cap_w, np.where(open_[cells], fits, 0.0))
     none_above = np.append(np.cumprod((1.0 - fits)[::-1])[-2::-1], 1.0)
+    chance = np.zeros(len(space))
     chance[cells] = np.where(known, 0.0, fits * none_above)
     return chance
 

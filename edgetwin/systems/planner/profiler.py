@@ -1,7 +1,7 @@
 """Profiling: few cells are measured, one after the other, where they tell most for the cap at hand.
 
 A few cells far from one another come first, then what constrained expected improvement asks for;
-the choice of the fixed-batch user is always among them.
+the choice of the fixed-batch user is among them where there is one cap.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -133,10 +133,10 @@ def profile(
 ) -> Profile:
     """Measure up to `points` cells for one cap or several, and learn the rest from them.
 
-    baseline is the batch size whose fixed-batch choice is measured too; hold keeps profiling below
-    the lowest cap; begin holds cells that are known already (an interrupted profile, another cap)
-    and count as points. Every new point is shown to `watch`. ValueError for fewer than four points
-    or where no cell can be run.
+    baseline is the batch size whose fixed-batch choice is measured too, where there is one cap;
+    hold keeps profiling below the lowest cap; begin holds cells that are known already (an
+    interrupted profile, another cap) and count as points. Every new point is shown to `watch`.
+    ValueError for fewer than four points or where no cell can be run.
     """
     _check(space, efficiency, points, baseline)
     goal = Goal(
