@@ -20,6 +20,7 @@ Mask = NDArray[np.bool_]
 
 _LEAST_SHARE: Final = 1e-9
 _SHARE: Final = 5  # a fifth of the points
+_SEARCH: Final = 6  # points that are never kept for the fixed-batch user, but for a fifth
 _UNLIKELY: Final = 1e-3  # that a cell is the fixed-batch user's choice, to be worth a point
 
 
@@ -75,8 +76,8 @@ def _rival(space: Space, belief: Belief, goal: Goal, open_: Mask, left: int) -> 
     """The likeliest choice of the fixed-batch user, None while more points are left than are kept.
 
     As many are kept as there are cells that may be it and faster than all that was measured below
-    the cap: one or two where power rises with the setting, all of the batch where it does not.
-    Where none may be faster a fifth of all points is enough.
+    the cap: one or two where power rises with the setting, all of the batch where it does not; but
+    six of the points are the search's own. Where none may be faster a fifth of them is enough.
     """
     from scipy.special import ndtr
 
@@ -87,12 +88,11 @@ def _rival(space: Space, belief: Belief, goal: Goal, open_: Mask, left: int) -> 
     fits = belief.is_measured & (belief.peak_w <= cap_w)
     best = np.where(fits, ln_cost, np.inf).min()
     faster = chance * ndtr((best - ln_cost) / np.maximum(belief.time_share, _LEAST_SHARE))
-    if left <= np.count_nonzero(faster > _UNLIKELY):
-        return int(np.argmax(faster))
-    most = (left + int(belief.is_measured.sum())) // _SHARE
-    return (
-        int(np.argmax(chance)) if left <= min(np.count_nonzero(chance > _UNLIKELY), most) else None
-    )
+    points = left + int(belief.is_measured.sum())
+    for likely, most in ((faster, points - _SEARCH), (chance, points // _SHARE)):
+        if left <= min(int(np.count_nonzero(likely > _UNLIKELY)), most):
+            return int(np.argmax(likely))
+    return None
 
 
 def _chance_of_baseline(
