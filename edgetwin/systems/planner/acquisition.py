@@ -77,7 +77,8 @@ def _rival(space: Space, belief: Belief, goal: Goal, open_: Mask, left: int) -> 
 
     As many are kept as there are cells that may be it and faster than all that was measured below
     the cap: one or two where power rises with the setting, all of the batch where it does not; but
-    six of the points are the search's own. Where none may be faster a fifth of them is enough.
+    six of the points are the search's own. Where none may be faster a fifth of them is enough, once
+    something is known to fit.
     """
     from scipy.special import ndtr
 
@@ -89,7 +90,8 @@ def _rival(space: Space, belief: Belief, goal: Goal, open_: Mask, left: int) -> 
     best = np.where(fits, ln_cost, np.inf).min()
     faster = chance * ndtr((best - ln_cost) / np.maximum(belief.time_share, _LEAST_SHARE))
     points = left + int(belief.is_measured.sum())
-    for likely, most in ((faster, points - _SEARCH), (chance, points // _SHARE)):
+    share = points // _SHARE if fits.any() else 0
+    for likely, most in ((faster, points - _SEARCH), (chance, share)):
         if left <= min(int(np.count_nonzero(likely > _UNLIKELY)), most):
             return int(np.argmax(likely))
     return None
