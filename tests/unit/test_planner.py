@@ -10,6 +10,7 @@ from planner_case import BATCHES, NEEDED, TRAIN_HEAD, made_case, made_grid
 from edgetwin.cells import CellStore
 from edgetwin.systems.planner.baselines import fixed_batch, least_energy, max_throughput, oracle
 from edgetwin.systems.planner.choice import Planner
+from edgetwin.systems.planner.design import fixed_design
 from edgetwin.systems.planner.efficiency import (
     Runs,
     read_efficiency,
@@ -19,7 +20,14 @@ from edgetwin.systems.planner.efficiency import (
     write_efficiency,
 )
 from edgetwin.systems.planner.online import Online, Seen
-from edgetwin.systems.planner.profiler import GridMeter, Hold, KeptMeter, profile, usable
+from edgetwin.systems.planner.profiler import (
+    GridMeter,
+    Hold,
+    KeptMeter,
+    first_cells,
+    profile,
+    usable,
+)
 from edgetwin.systems.planner.schedule import Wanted, heat_cap_w, on_battery, several, under_caps
 from edgetwin.systems.planner.space import Space, product_space
 from edgetwin.systems.planner.surface import Belief, Point, Surface, known_belief
@@ -101,6 +109,45 @@ def test_the_choice_of_the_fixed_batch_user_is_measured() -> None:
         at = fixed_batch(BATCHES[-1])(case.truth, cap_w)
         assert at is not None
         assert at in case.profile([cap_w]).measured
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_plan_is_slower_than_that_choice_where_power_does_not_follow_the_limit(
+    seed: int,
+) -> None:
+    case = made_case(efficiency=table_efficiency(NEEDED | {256: 13.0}, unit="epochs"))
+    power_w = 80.0 * np.exp(0.02 * np.random.default_rng(seed).standard_normal(len(case.space)))
+    flat = replace(case, grid=replace(case.grid, power_w=power_w))
+    for cap_w in flat.caps_w(5).tolist():
+        at = fixed_batch(BATCHES[-1])(flat.truth, cap_w)
+        plan, _ = flat.plan(cap_w, seed=seed)
+        assert at is None or plan.choice.time_s <= flat.truth.time_s[at]
+
+
+def test_a_fixed_design_serves_all_caps_better_than_spread_cells() -> None:
+    case = made_case()
+    need, caps_w = case.efficiency.of(case.space.batch), case.caps_w()
+
+    def excess(cells: list[int]) -> float:
+        power_w, time_s = case.grid.power_w, case.truth.time_s
+        best = [time_s[power_w <= cap_w].min() for cap_w in caps_w]
+        had = [time_s[[c for c in cells if power_w[c] <= cap_w]].min() for cap_w in caps_w]
+        return float(np.mean(np.divide(had, best) - 1.0))
+
+    seeds = range(3)
+    designs = [fixed_design(case.space, need, 15, np.random.default_rng(s)) for s in seeds]
+    spread = [first_cells(case.space, 15, np.random.default_rng(s)) for s in seeds]
+    assert [len(set(cells)) for cells in designs] == [15] * len(seeds)
+    assert np.mean([excess(c) for c in designs]) < 0.5 * np.mean([excess(c) for c in spread])
+
+
+def test_a_fixed_design_leaves_out_a_batch_that_needs_too_much() -> None:
+    space = made_case().space
+    need = np.where(space.batch == 64, 100.0, 1.0)
+    cells = fixed_design(space, need, 15, np.random.default_rng(0))
+    assert 64 not in space.batch[cells]
+    with pytest.raises(ValueError, match="0 of 42 cells"):
+        fixed_design(space, need, 0, np.random.default_rng(0))
 
 
 def test_profiling_under_a_hold_keeps_near_the_cap() -> None:

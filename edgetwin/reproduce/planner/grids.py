@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from edgetwin.systems.planner.baselines import FIXED_LARGEST, FIXED_MEDIAN, usual
 from edgetwin.systems.planner.choice import Planner
+from edgetwin.systems.planner.design import fixed_design
 from edgetwin.systems.planner.efficiency import Efficiency, Runs, read_runs
 from edgetwin.systems.planner.profiler import first_cells, first_count
 from edgetwin.systems.planner.replayed import Replayed, replayed
@@ -60,7 +61,7 @@ def choices(folder: Path, key: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What is chosen for every cap of a case, with its gap to brute force.
 
     key: workload, target, seed, points; how is "each" (points of their own for every cap), "blind"
-    (the same spread points for all caps, chosen without seeing a result), "one" (the same points
+    (the same points for all caps, chosen without seeing a result), "one" (the same points
     for all caps, chosen one after the other for all of them together) or "half" (as "each", but
     half of the training runs are known).
     """
@@ -81,7 +82,9 @@ def _planners(
 ) -> list[Planner]:
     """A planner for every cap, from its own points or from those of all."""
     if how == "blind":
-        begin = spread(planned, points, seed)
+        need = planned.efficiency.of(planned.space.batch)
+        cells = fixed_design(planned.space, need, points, np.random.default_rng(seed))
+        begin = seen(planned, cells, seed)
         return [_planner(planned, begin.belief())] * len(caps_w)
     if how == "one":
         belief = planned.profile(caps_w.tolist(), points=points, seed=seed, begin=begin).belief
@@ -96,11 +99,11 @@ def _planner(planned: Replayed, belief: Belief) -> Planner:
     return Planner(planned.space, belief, planned.efficiency)
 
 
-def spread(planned: Replayed, n: int, seed: int) -> Surface:
-    """A surface with n spread cells, chosen without seeing a result."""
+def seen(planned: Replayed, cells: Sequence[int], seed: int) -> Surface:
+    """A surface on which these cells were measured."""
     surface = Surface(planned.space, seed=seed)
     known = known_belief(planned.grid)
-    for at in first_cells(planned.space, n, np.random.default_rng(seed)):
+    for at in cells:
         surface.add(at, point_of(known, at))
     surface.belief()
     return surface
@@ -108,7 +111,8 @@ def spread(planned: Replayed, n: int, seed: int) -> Surface:
 
 def started(planned: Replayed, points: int, seed: int) -> Surface:
     """The spread cells with which every profile of a case begins, fitted once for all caps."""
-    return spread(planned, first_count(points), seed)
+    cells = first_cells(planned.space, first_count(points), np.random.default_rng(seed))
+    return seen(planned, cells, seed)
 
 
 def point_of(belief: Belief, at: int) -> Any:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from edgetwin.systems.planner.choice import Cell, Plan, Planner
+    from edgetwin.systems.planner.design import fixed_design
     from edgetwin.systems.planner.efficiency import (
         Efficiency,
         Runs,
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "choice": ("Cell", "Plan", "Planner"),
+    "design": ("fixed_design",),
     "efficiency": ("Efficiency", "Runs", "read_runs", "runs_of", "table_efficiency"),
     "profiler": ("GridMeter", "Hold", "Profile", "profile", "usable"),
     "replayed": ("Replayed", "read_replayed", "replayed"),
@@ -43,6 +45,7 @@ __all__ = [
     "Runs",
     "Space",
     "Surface",
+    "fixed_design",
     "known_belief",
     "product_space",
     "profile",

@@ -19,7 +19,9 @@ Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 _LEAST_SHARE: Final = 1e-9
-_UNLIKELY: Final = 0.05  # that a cell of the fixed-batch user fits, to be worth a point
+_SHARE: Final = 5  # a fifth of the points
+_SEARCH: Final = 6  # points that are never kept for the fixed-batch user, but for a fifth
+_UNLIKELY: Final = 1e-3  # that a cell is the fixed-batch user's choice, to be worth a point
 
 
 @final
@@ -27,7 +29,8 @@ _UNLIKELY: Final = 0.05  # that a cell of the fixed-batch user fits, to be worth
 class Goal:
     """What is looked for: need (n,) units of work to the target by cell, below caps_w (c,).
 
-    baseline is the batch size of a fixed-batch user, whose choice is measured too; None for none.
+    baseline is the batch size of a fixed-batch user, None for none. That user's choice is measured
+    too where there is one cap; those for several caps may be more cells than there are points.
     """
 
     need: Array
@@ -35,21 +38,18 @@ class Goal:
     baseline: int | None = None
 
 
-def next_cell(
-    space: Space, belief: Belief, goal: Goal, *, allowed: Mask, checks_baseline: bool
-) -> int | None:
-    """The cell to measure next, None when every allowed cell is measured.
+def next_cell(space: Space, belief: Belief, goal: Goal, *, allowed: Mask, left: int) -> int | None:
+    """The cell to measure next with so many points left, None when every allowed one is measured.
 
-    With checks_baseline the choice of the fixed-batch user comes first, if it is not known yet.
+    The choice of the fixed-batch user comes first once no more points are left than it may take.
     """
     open_ = allowed & ~belief.is_measured
     if not open_.any():
         return None
-    if checks_baseline and goal.baseline is not None:
-        for cap_w in goal.caps_w:
-            at = _rival(space, belief, goal.baseline, float(cap_w), open_)
-            if at is not None:
-                return at
+    if goal.baseline is not None and len(goal.caps_w) == 1:
+        at = _rival(space, belief, goal, open_, left)
+        if at is not None:
+            return at
     score = np.where(open_, worth(belief, goal), -np.inf)
     return int(np.argmax(score))
 
@@ -72,25 +72,50 @@ def worth(belief: Belief, goal: Goal) -> Array:
     return np.asarray(value.sum(axis=0))
 
 
-def _rival(space: Space, belief: Belief, batch: int, cap_w: float, open_: Mask) -> int | None:
-    """The unmeasured cell that is likeliest the fixed-batch user's choice; None where none may be.
+def _rival(space: Space, belief: Belief, goal: Goal, open_: Mask, left: int) -> int | None:
+    """The likeliest choice of the fixed-batch user, None while more points are left than are kept.
 
-    That choice is the highest setting below the cap, so only cells above the highest one that was
-    measured below it can be it.
+    As many are kept as there are cells that may be it and faster than all that was measured below
+    the cap: one or two where power rises with the setting, all of the batch where it does not; but
+    six of the points are the search's own. Where none may be faster a fifth of them is enough, once
+    something is known to fit.
+    """
+    from scipy.special import ndtr
+
+    assert goal.baseline is not None
+    cap_w = float(goal.caps_w[0])
+    chance = _chance_of_baseline(space, belief, goal.baseline, cap_w, open_)
+    ln_cost = np.log(belief.time_s * goal.need)
+    fits = belief.is_measured & (belief.peak_w <= cap_w)
+    best = np.where(fits, ln_cost, np.inf).min()
+    faster = chance * ndtr((best - ln_cost) / np.maximum(belief.time_share, _LEAST_SHARE))
+    points = left + int(belief.is_measured.sum())
+    share = points // _SHARE if fits.any() else 0
+    for likely, most in ((faster, points - _SEARCH), (chance, share)):
+        if left <= min(int(np.count_nonzero(likely > _UNLIKELY)), most):
+            return int(np.argmax(likely))
+    return None
+
+
+def _chance_of_baseline(
+    space: Space, belief: Belief, batch: int, cap_w: float, open_: Mask
+) -> Array:
+    """The chance of every open cell to be the fixed-batch user's choice, (n,).
+
+    That is the highest setting below the cap: the cell fits, and none above it does. Doubts of
+    different cells are taken as independent.
     """
     from scipy.special import ndtr
 
     cells = space.where(batch)
-    fits = np.flatnonzero(belief.is_measured[cells] & (belief.peak_w[cells] <= cap_w))
-    above = cells[fits[-1] + 1 :] if len(fits) else cells
-    above = above[open_[above]]
-    if not len(above):
-        return None
-    away = np.log(cap_w / belief.peak_w[above]) / np.maximum(belief.peak_share[above], _LEAST_SHARE)
-    chance = ndtr(away)
-    # Of cells that fit alike the highest is the choice.
-    at = int(np.flatnonzero(chance >= min(0.5, chance.max()))[-1])
-    return int(above[at]) if chance[at] > _UNLIKELY else None
+    away = np.log(cap_w / belief.peak_w[cells])
+    fits = ndtr(away / np.maximum(belief.peak_share[cells], _LEAST_SHARE))
+    known = belief.is_measured[cells]
+    fits = np.where(known, belief.peak_w[cells] <= cap_w, np.where(open_[cells], fits, 0.0))
+    none_above = np.append(np.cumprod((1.0 - fits)[::-1])[-2::-1], 1.0)
+    chance = np.zeros(len(space))
+    chance[cells] = np.where(known, 0.0, fits * none_above)
+    return chance
 
 
 def expected_gain(best: Array, mean: Array, share: Array) -> Array:

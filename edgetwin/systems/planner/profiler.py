@@ -1,7 +1,7 @@
 """Profiling: few cells are measured, one after the other, where they tell most for the cap at hand.
 
 A few cells far from one another come first, then what constrained expected improvement asks for;
-the choice of the fixed-batch user is always among them.
+the choice of the fixed-batch user is among them where there is one cap.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -133,10 +133,10 @@ def profile(
 ) -> Profile:
     """Measure up to `points` cells for one cap or several, and learn the rest from them.
 
-    baseline is the batch size whose fixed-batch choice is measured too; hold keeps profiling below
-    the lowest cap; begin holds cells that are known already (an interrupted profile, another cap)
-    and count as points. Every new point is shown to `watch`. ValueError for fewer than four points
-    or where no cell can be run.
+    baseline is the batch size whose fixed-batch choice is measured too, where there is one cap;
+    hold keeps profiling below the lowest cap; begin holds cells that are known already (an
+    interrupted profile, another cap) and count as points. Every new point is shown to `watch`.
+    ValueError for fewer than four points or where no cell can be run.
     """
     _check(space, efficiency, points, baseline)
     goal = Goal(
@@ -147,7 +147,7 @@ def profile(
     rng = np.random.default_rng(seed)
     search.spread_out(first_count(points), rng)
     while len(surface.points) < points:
-        at = search.next(points - len(surface.points), points)
+        at = search.next(points - len(surface.points))
         if at is None:
             break
         search.measure(at)
@@ -242,18 +242,14 @@ class _Search:
                 f"profile needs {FEWEST}."
             )
 
-    def next(self, left: int, points: int) -> int | None:
+    def next(self, left: int) -> int | None:
         """The cell to measure when so many of the points are left."""
         belief = self.surface.belief()
         allowed = np.ones(len(self.space), dtype=bool)
         allowed[list(self.refused)] = False
         if self.hold is not None:
             allowed &= self.hold.allowed(self.space, belief, float(self.goal.caps_w.min()))
-        fits = belief.is_measured & (belief.peak_w <= self.goal.caps_w.max())
-        return next_cell(
-            self.space, belief, self.goal, allowed=allowed,
-            checks_baseline=bool(fits.any()) and left <= _reserve(points),
-        )  # fmt: skip
+        return next_cell(self.space, belief, self.goal, allowed=allowed, left=left)
 
     def measure(self, at: int) -> None:
         """One cell, kept or refused."""
@@ -264,8 +260,3 @@ class _Search:
         self.surface.add(at, point)
         if self.watch is not None:
             self.watch(at, point)
-
-
-def _reserve(points: int) -> int:
-    """How many of the points are kept for finding the baseline's choice."""
-    return points // 5
