@@ -64,7 +64,8 @@ class Grid:
         self._bound = float(units.abs().max()) if self.n else 0.0
         # A tensor's view as an array costs more than a small block's noise: it is taken once.
         self.is_near = device.type == "cpu"
-        self._plain: NDArray[Any] | None = self.master.numpy() if self.is_near else None
+        self._target: Any = self.master.numpy() if self.is_near else self.master
+        self._add_noise = bits.add_noise if self.is_near else on_device.add_noise
         self._show(parameters)
         self._cast()
 
@@ -83,33 +84,22 @@ class Grid:
         step = round(eps * self._units_per_value)
         if step == 0 and eps != 0:
             raise ValueError(f"eps is {eps}, below the grid's unit of {UNIT}; give more.")
+        leans, self._leans = self._leans, (seed, number, step) if step else None
         if not self._is_float:
-            self._cast((seed, number, step) if step else None)
-        elif self._leans is None:
-            if step:
-                self._add(seed, number, (step * UNIT,))
-        else:
-            self._lean_on(number, step)
-        self._leans = (seed, number, step) if step else None
-
-    def _lean_on(self, number: int, step: int) -> None:
-        """From where the weights lean now to there, in one pass where the noise allows it."""
-        assert self._leans is not None
-        seed, old, held = self._leans
-        if old == number or step == 0:
-            self._add(seed, old, ((step - held) * UNIT,))
-        elif old == number - 1:
-            self._add(seed, old, (-held * UNIT, step * UNIT))
-        else:
-            self._add(seed, old, (-held * UNIT,))
-            self._add(seed, number, (step * UNIT,))
-
-    def _add(self, seed: int, first: int, steps: tuple[float, ...]) -> None:
-        """master += sum over j of steps[j] * noise of first + j."""
-        if self._plain is None:
-            on_device.add_noise(self.master, seed, self.block, first, steps, wide=self.wide)
-        else:
-            bits.add_noise(self._plain, seed, self.block, first, steps, wide=self.wide)
+            self._cast(self._leans)
+            return
+        first, steps = number, (step * UNIT,)
+        if leans is not None:  # go from there in one pass where the noise allows it
+            seed, first, held = leans
+            if first == number or step == 0:
+                steps = ((step - held) * UNIT,)
+            elif first == number - 1:
+                steps = (-held * UNIT, step * UNIT)
+            else:
+                self._add_noise(self._target, seed, self.block, first, (-held * UNIT,), wide=self.wide)
+                first = number
+        if steps != (0.0,):
+            self._add_noise(self._target, seed, self.block, first, steps, wide=self.wide)
 
     def shift(self, seeds: Sequence[int], steps: Steps) -> None:
         """weights (and velocity) += sum of steps[s, j] units * noise of perturbation j of seeds[s].

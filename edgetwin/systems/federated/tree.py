@@ -67,14 +67,19 @@ class Tree:
 
     def _decoupled(self, block: int, activation: Any, parent: int) -> float:
         """Mean loss below an activation, while the scalars of everything below are noted."""
-        if block == len(self.calls):
-            return self.loss(activation)
-        eps, total = self.how.eps, 0.0
-        numbers = self._numbers(block, parent)
+        lean, call = self.weights[block].lean, self.calls[block]
+        eps, numbers, total = self.how.eps, self._numbers(block, parent), 0.0
         for i, number in enumerate(numbers):
-            node = 2 * (parent * len(numbers) + i)
-            up = self._decoupled(block + 1, self._at(block, number, eps, activation), node)
-            down = self._decoupled(block + 1, self._at(block, number, -eps, activation), node + 1)
+            sides = []
+            for k, step in enumerate((eps, -eps)):
+                lean(self.seed, number, step)
+                output = call(activation)
+                if block + 1 == len(self.calls):
+                    sides.append(self.loss(output))
+                else:
+                    node = 2 * (parent * len(numbers) + i) + k
+                    sides.append(self._decoupled(block + 1, output, node))
+            up, down = sides
             self.found[block][number].append((up - down) / (2 * eps))
             total += (up + down) / 2
         return total / len(numbers)
