@@ -17,7 +17,7 @@ from edgetwin.systems.federated.noise.bits import noise  # noqa: E402
 from edgetwin.systems.federated.packet import Packet  # noqa: E402
 from edgetwin.systems.federated.settings import COUPLINGS, Perturbing  # noqa: E402
 from edgetwin.systems.federated.split_zo import SplitZO, rounded  # noqa: E402
-from edgetwin.systems.federated.tree import Tree
+from edgetwin.systems.federated.tree import Tree  # noqa: E402
 from edgetwin.systems.federated.walks import scalars_from_afar  # noqa: E402
 
 EPS = 2.0**-10
@@ -228,6 +228,25 @@ def test_weights_beyond_the_grid_are_refused_at_the_start_and_on_the_way() -> No
             grid.shift([seed], np.array([[2.0**22]]))
 
 
+@pytest.mark.parametrize("more", [{}, {"dtype": torch.bfloat16}, {"wide": True, "momentum": 0.5}])
+@pytest.mark.parametrize("scale", [1.0, 500.0])
+def test_a_round_replayed_at_once_is_its_packets_one_by_one(
+    more: dict[str, Any], scale: float
+) -> None:
+    """Also where the sum of all steps could leave the grid, and each by itself does not."""
+    one, batch = two_blocks(lr=1e-2, **more)
+    other, _ = two_blocks(lr=1e-2, **more)
+    found = [one.estimate(batch, seed) for seed in range(40)]
+    packets = [Packet(seed=p.seed, scalars=p.scalars * np.float32(scale / 40)) for p in found]
+    entries = [((-1.0) ** k * 0.5, packet) for k, packet in enumerate(packets)]
+    for weight, packet in entries:
+        one.apply(packet, weight)
+    other.replay(entries)
+    assert one.snapshot() == other.snapshot()
+    other.replay([(-weight, packet) for weight, packet in reversed(entries)])
+    assert other.snapshot()["weights"] == two_blocks(lr=1e-2, **more)[0].snapshot()["weights"]
+
+
 def test_momentum_goes_on_between_rounds_like_nesterovs() -> None:
     optimizer, batch = two_blocks(momentum=0.5, lr=1e-2)
     start = case.weights(optimizer)  # type: ignore[arg-type]
@@ -267,7 +286,12 @@ def test_weights_on_another_device_move_as_they_do_on_the_processor(
 
     here, batch = two_blocks(dtype=dtype, wide=wide, lr=1e-2)
     packets = [here.step(batch, seed) for seed in range(3)]
+
+    def all_elsewhere(values: Any, *rest: Any, **more: Any) -> None:
+        on_device.add_all_noise(torch.from_numpy(values), *rest, **more)
+
     monkeypatch.setattr(bits, "add_noise", elsewhere)
+    monkeypatch.setattr(bits, "add_all_noise", all_elsewhere)
     there, _ = two_blocks(dtype=dtype, wide=wide, lr=1e-2)
     for packet in packets:
         assert np.array_equal(there.step(batch, packet.seed).scalars, packet.scalars)

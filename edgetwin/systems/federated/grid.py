@@ -90,16 +90,20 @@ class Grid:
             return
         first, steps = number, (step * UNIT,)
         if leans is not None:  # go from there in one pass where the noise allows it
-            seed, first, held = leans
+            _, first, held = leans
             if first == number or step == 0:
                 steps = ((step - held) * UNIT,)
             elif first == number - 1:
                 steps = (-held * UNIT, step * UNIT)
             else:
-                self._add_noise(self._target, seed, self.block, first, (-held * UNIT,), wide=self.wide)
+                self._add(seed, first, (-held * UNIT,))
                 first = number
         if steps != (0.0,):
-            self._add_noise(self._target, seed, self.block, first, steps, wide=self.wide)
+            self._add(seed, first, steps)
+
+    def _add(self, seed: int, first: int, steps: tuple[float, ...]) -> None:
+        """master += sum over j of steps[j] * noise of first + j."""
+        self._add_noise(self._target, seed, self.block, first, steps, wide=self.wide)
 
     def shift(self, seeds: Sequence[int], steps: Steps) -> None:
         """weights (and velocity) += sum of steps[s, j] units * noise of perturbation j of seeds[s].

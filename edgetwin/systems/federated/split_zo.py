@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from itertools import chain
-from typing import Any, final
+from typing import final
 
 import numpy as np
 import torch
@@ -99,9 +99,7 @@ class SplitZO(torch.optim.Optimizer):
 
         noise_seed, if given, makes the noise, and seed only names the step.
         """
-        tree = Tree(
-            self.how, self.blocks, self.grids, seed if noise_seed is None else noise_seed
-        )
+        tree = Tree(self.how, self.blocks, self.grids, seed if noise_seed is None else noise_seed)
         loss, given = self.loss, self._fed(batch)
         with self._inference:
             if self.grids[0].is_near:

@@ -9,9 +9,7 @@ from torch import Tensor
 from edgetwin.systems.federated.tree import Tree, Unmoved
 
 
-def scalars_from_afar(
-    tree: Tree, inputs: Any, loss: Callable[[Any], Tensor]
-) -> list[list[float]]:
+def scalars_from_afar(tree: Tree, inputs: Any, loss: Callable[[Any], Tensor]) -> list[list[float]]:
     """The scalars of a tree; losses stay where they are until all can be fetched at once.
 
     A loss that is fetched by itself would make an accelerator wait for each next call.
