@@ -88,7 +88,8 @@ class Grid:
         if not self._is_float:
             self._cast(self._leans)
             return
-        first, steps = number, (step * UNIT,)
+        first = number
+        steps: tuple[float, ...] = (step * UNIT,)
         if leans is not None:  # go from there in one pass where the noise allows it
             _, first, held = leans
             if first == number or step == 0:
