@@ -77,6 +77,18 @@ def test_a_step_of_several_perturbations_is_the_sum_of_its_parts() -> None:
     assert np.array_equal(together, apart)
 
 
+@pytest.mark.parametrize("kind", [np.float32, np.int32])
+@pytest.mark.parametrize("wide", [False, True])
+def test_noise_of_many_seeds_at_once_is_the_sum_of_theirs(kind: type, wide: bool) -> None:
+    seeds, steps = [6, 2**64 - 1], np.array([[4.0, -2.0, 1.0], [0.0, 8.0, 16.0]])
+    at_once, there = np.zeros(128 * 37, kind), torch.zeros(128 * 37)
+    bits.add_all_noise(at_once, seeds, 1, steps, wide=wide)
+    on_device.add_all_noise(there, seeds, 1, steps, wide=wide)
+    made = [[noise(seed, 1, j, 128 * 37, wide) for j in range(3)] for seed in seeds]
+    assert np.array_equal(at_once, np.einsum("sj,sjn->n", steps, np.array(made)))
+    assert np.array_equal(at_once, there.numpy())
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no GPU here")
 @pytest.mark.parametrize(("dtype", "step"), [(torch.float32, 2.0**-10), (torch.int32, 3)])
 @pytest.mark.parametrize("seed", [5, 2**63 + 5, 2**64 - 1])

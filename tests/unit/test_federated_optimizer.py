@@ -17,7 +17,8 @@ from edgetwin.systems.federated.noise.bits import noise  # noqa: E402
 from edgetwin.systems.federated.packet import Packet  # noqa: E402
 from edgetwin.systems.federated.settings import COUPLINGS, Perturbing  # noqa: E402
 from edgetwin.systems.federated.split_zo import SplitZO, rounded  # noqa: E402
-from edgetwin.systems.federated.walks import Walk  # noqa: E402
+from edgetwin.systems.federated.tree import Tree  # noqa: E402
+from edgetwin.systems.federated.walks import scalars_from_afar  # noqa: E402
 
 EPS = 2.0**-10
 
@@ -59,7 +60,7 @@ def test_one_perturbation_a_block_in_joint_coupling_is_spsa_bit_for_bit() -> Non
             g = np.float32((up - down) / (2 * EPS))
             assert packet.scalars.tolist() == [g, g]
             for b, part in enumerate(parameters):
-                (units,) = rounded([-1e-2 * float(g) / UNIT], seed, b)
+                units = float(rounded(np.array([[-1e-2 * float(g) / UNIT]]), [seed], b)[0, 0])
                 signs, at = torch.from_numpy(noise(seed, b, 0, sum(p.numel() for p in part))), 0
                 for p in part:
                     p.data += units * UNIT * signs[at : at + p.numel()].view(p.shape)
@@ -203,7 +204,7 @@ def test_a_packet_is_32_bytes_at_four_perturbations_and_survives_the_wire() -> N
 
 
 def test_rates_below_the_unit_are_kept_on_average() -> None:
-    taken = [rounded([0.3, -0.3], seed, 0) for seed in range(4000)]
+    taken = rounded(np.full((4000, 2), [0.3, -0.3]), range(4000), 0)
     assert np.mean(taken, axis=0) == pytest.approx([0.3, -0.3], abs=4 * 0.46 / 4000**0.5)
 
 
@@ -224,7 +225,26 @@ def test_weights_beyond_the_grid_are_refused_at_the_start_and_on_the_way() -> No
     grid = Grid([torch.nn.Parameter(torch.zeros(3))], 0)
     with pytest.raises(OverflowError, match="reaches 16"):
         for seed in range(40):
-            grid.shift(seed, [2**22])
+            grid.shift([seed], np.array([[2.0**22]]))
+
+
+@pytest.mark.parametrize("more", [{}, {"dtype": torch.bfloat16}, {"wide": True, "momentum": 0.5}])
+@pytest.mark.parametrize("scale", [1.0, 500.0])
+def test_a_round_replayed_at_once_is_its_packets_one_by_one(
+    more: dict[str, Any], scale: float
+) -> None:
+    """Also where the sum of all steps could leave the grid, and each by itself does not."""
+    one, batch = two_blocks(lr=1e-2, **more)
+    other, _ = two_blocks(lr=1e-2, **more)
+    found = [one.estimate(batch, seed) for seed in range(40)]
+    packets = [Packet(seed=p.seed, scalars=p.scalars * np.float32(scale / 40)) for p in found]
+    entries = [((-1.0) ** k * 0.5, packet) for k, packet in enumerate(packets)]
+    for weight, packet in entries:
+        one.apply(packet, weight)
+    other.replay(entries)
+    assert one.snapshot() == other.snapshot()
+    other.replay([(-weight, packet) for weight, packet in reversed(entries)])
+    assert other.snapshot()["weights"] == two_blocks(lr=1e-2, **more)[0].snapshot()["weights"]
 
 
 def test_momentum_goes_on_between_rounds_like_nesterovs() -> None:
@@ -266,7 +286,12 @@ def test_weights_on_another_device_move_as_they_do_on_the_processor(
 
     here, batch = two_blocks(dtype=dtype, wide=wide, lr=1e-2)
     packets = [here.step(batch, seed) for seed in range(3)]
+
+    def all_elsewhere(values: Any, *rest: Any, **more: Any) -> None:
+        on_device.add_all_noise(torch.from_numpy(values), *rest, **more)
+
     monkeypatch.setattr(bits, "add_noise", elsewhere)
+    monkeypatch.setattr(bits, "add_all_noise", all_elsewhere)
     there, _ = two_blocks(dtype=dtype, wide=wide, lr=1e-2)
     for packet in packets:
         assert np.array_equal(there.step(batch, packet.seed).scalars, packet.scalars)
@@ -278,12 +303,10 @@ def test_weights_on_another_device_move_as_they_do_on_the_processor(
 def test_losses_fetched_at_once_give_the_same_scalars(coupling: Any, difference: Any) -> None:
     optimizer, batch = two_blocks(p2=4, coupling=coupling, difference=difference)
     before = optimizer.snapshot()
-    walk = Walk(
-        how=optimizer.how, blocks=optimizer.blocks, weights=optimizer.grids, seed=3,
-        loss=lambda output: optimizer.loss(output, batch),
-    )  # fmt: skip
+    tree = Tree(optimizer.how, optimizer.blocks, optimizer.grids, 3)
     with torch.inference_mode():
-        once, twice = walk.once(batch.inputs), walk.twice(batch.inputs)
+        once = tree.scalars(batch.inputs, lambda output: float(optimizer.loss(output, batch)))
+        twice = scalars_from_afar(tree, batch.inputs, lambda output: optimizer.loss(output, batch))
     assert once == twice
     assert [g for block in once for g in block] == pytest.approx(
         optimizer.estimate(batch, 3).scalars.tolist()

@@ -75,9 +75,13 @@ def learn(
     seed: int,
     budget_flops: float,
     most_rounds: int | None = None,
+    looks: int = LOOKS,
     device: str = "cpu",
 ) -> list[list[float]]:
-    """The curve of one federation until its clients have spent the budget, or rounds are over."""
+    """The curve of one federation until its clients have spent the budget, or rounds are over.
+
+    Its points are the start and `looks` more.
+    """
     from edgetwin.systems.federated.setup import build
 
     model, train, test = material(task, device)
@@ -94,7 +98,7 @@ def learn(
         except OverflowError:  # the weights have left the grid: it diverged
             return [*curve, [budget_flops, float("inf"), 0.0]]
         spent += sum(shop.step_flops(client, version) for client in asked)
-        if spent >= budget_flops * len(curve) / LOOKS or server.version == most_rounds:
+        if spent >= budget_flops * len(curve) / looks or server.version == most_rounds:
             curve.append([spent, *shop.score().values()])
     return curve
 

@@ -79,7 +79,7 @@ def spsa(quick: bool) -> dict[str, Any]:
         g = np.float32((sides[0] - sides[1]) / (2 * EPS))
         differ += int((packet.scalars != g).sum())
         for b, v in enumerate(z):
-            (units,) = rounded([-1e-2 * float(g) / UNIT], seed, b)
+            units = float(rounded(np.array([[-1e-2 * float(g) / UNIT]]), [seed], b)[0, 0])
             flat[b] = flat[b] + units * UNIT * v
     mine = np.frombuffer(method.snapshot()["weights"], "<i4")
     theirs = np.concatenate([(w.double() / UNIT).numpy() for w in flat])

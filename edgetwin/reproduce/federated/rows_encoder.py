@@ -144,7 +144,7 @@ class Encoder:
              "lr": [rates[0], rates[0] * counts[1] if at == [1] else rates[2]]}
             for at, counts in CURVES
         ]  # fmt: skip
-        judged = self.judged([(task, "fedspzo", one) for one in splits], few)
+        judged = self.judged([(task, "fedspzo", one) for one in splits], few, looks=1)
         found = {
             f"after_{at[0]}_p2_{counts[1]}": _ends(own)
             for (at, counts), own in zip(CURVES, judged, strict=True)

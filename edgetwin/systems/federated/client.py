@@ -13,6 +13,7 @@ from edgetwin.systems.federated.batch import Batch
 from edgetwin.systems.federated.messages import Order, Record
 from edgetwin.systems.federated.method import Method
 from edgetwin.systems.federated.noise.bits import drawn
+from edgetwin.systems.federated.packet import Packet, packed
 
 Batches = Callable[[int, int], Batch]
 """The batch of a round and local step."""
@@ -41,8 +42,7 @@ class Replica:
                     "in between."
                 )
             if record.round == self.version:
-                for weight, packet in record.entries:
-                    self.method.apply(packet, weight)
+                self.method.replay(record.entries)
                 self.method.end_round([packet for _, packet in record.entries])
                 self.version += 1
 
@@ -103,7 +103,15 @@ class Client:
         self.replica, self.batches = replica, batches
 
     def work(self, order: Order) -> bytes:
-        """Do what an order says; the upload, while the replica stays at the order's version.
+        """Do what an order says; the upload, while the replica stays at the order's version."""
+        return packed(self.learn(order, self.draw(order)))
+
+    def draw(self, order: Order) -> list[tuple[int, Batch]]:
+        """Seeds and batches of an order's steps."""
+        return [(s, self.batches(order.version, step)) for step, s in enumerate(order.seeds)]
+
+    def learn(self, order: Order, drawn: Sequence[tuple[int, Batch]]) -> list[Packet]:
+        """The packets of an order's steps on what was drawn for them.
 
         Local steps build on one another and are undone at the end, exactly. A step whose loss is
         not finite is not taken, but reported: the server refuses it.
@@ -115,12 +123,12 @@ class Client:
                 f"an order for version {order.version} and a replica at {replica.version}; the "
                 "records in between are missing."
             )
-        for step, seed in enumerate(order.seeds):
-            packet = replica.method.estimate(self.batches(order.version, step), seed)
+        for step, (seed, batch) in enumerate(drawn):
+            packet = replica.method.estimate(batch, seed)
             sent.append(packet)
             if step + 1 < order.steps and np.isfinite(packet.scalars).all():
                 replica.method.apply(packet, 1.0)
                 taken.append(packet)
         for packet in reversed(taken):
             replica.method.apply(packet, -1.0)
-        return b"".join(packet.to_bytes() for packet in sent)
+        return sent

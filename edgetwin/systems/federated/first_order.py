@@ -70,6 +70,11 @@ class FirstOrder:
         exact = packet.scalars.astype(np.float64) * (self.lr * self._scale * weight / UNIT)
         self.grid.add(np.rint(-exact).astype(np.int32))
 
+    def replay(self, entries: Sequence[tuple[float, Packet]]) -> None:
+        """As `Method.replay`."""
+        for weight, packet in entries:
+            self.apply(packet, weight)
+
     def end_round(self, packets: Sequence[Packet]) -> None:
         """As `Method.end_round`."""
         self._scale *= self.decay

@@ -6,7 +6,7 @@ forward pass the units are kept as int32, of which the parameters are a cast.
 """
 
 from collections.abc import Sequence
-from typing import Any, Final, final
+from typing import Any, Final, TypeVar, final
 
 import numpy as np
 import torch
@@ -22,6 +22,9 @@ _WIDE_SCALE = 4.0  # its standard deviation
 _CHUNK = 1 << 16  # values cast at a time
 
 Units = NDArray[np.int32]
+Number = TypeVar("Number", float, NDArray[np.float64])
+Steps = NDArray[np.float64]
+"""Whole numbers of units by packet and perturbation."""
 
 
 @final
@@ -45,6 +48,7 @@ class Grid:
         if dtype not in (torch.float32, torch.bfloat16):
             raise ValueError(f"forward passes in {dtype}; give torch.float32 or torch.bfloat16.")
         self.block, self.wide = block, wide
+        self._units_per_value = 1 / UNIT / (_WIDE_SCALE if wide else 1.0)  # a power of two
         self.n = sum(p.numel() for p in parameters)
         device = parameters[0].device if parameters else torch.device("cpu")
         start = torch.zeros(bits.padded(self.n), device=device)
@@ -57,9 +61,11 @@ class Grid:
         self.forward = self.master if self._is_float else torch.zeros_like(start, dtype=dtype)
         self.velocity = torch.zeros_like(units, dtype=torch.int32) if has_velocity else None
         self._leans: tuple[int, int, int] | None = None
-        self._bound = int(units.abs().max()) if self.n else 0
+        self._bound = float(units.abs().max()) if self.n else 0.0
         # A tensor's view as an array costs more than a small block's noise: it is taken once.
-        self._plain: NDArray[Any] | None = self.master.numpy() if device.type == "cpu" else None
+        self.is_near = device.type == "cpu"
+        self._target: Any = self.master.numpy() if self.is_near else self.master
+        self._add_noise = bits.add_noise if self.is_near else on_device.add_noise
         self._show(parameters)
         self._cast()
 
@@ -69,50 +75,59 @@ class Grid:
             p.data = self.forward[at : at + p.numel()].view(p.shape)
             at += p.numel()
 
-    def to_units(self, value: float) -> float:
+    def to_units(self, value: Number) -> Number:
         """A multiple of the noise in units of the grid, not yet whole."""
-        return value / UNIT / (_WIDE_SCALE if self.wide else 1.0)
+        return value * self._units_per_value
 
     def lean(self, seed: int, number: int, eps: float) -> None:
         """Parameters show weights + eps * noise; eps 0 restores them. The weights stay."""
-        step = round(self.to_units(eps))
+        step = round(eps * self._units_per_value)
         if step == 0 and eps != 0:
             raise ValueError(f"eps is {eps}, below the grid's unit of {UNIT}; give more.")
-        if self._is_float:
-            self._lean_in_place(seed, number, step)
-        else:
-            self._cast((seed, number, step) if step else None)
-        self._leans = (seed, number, step) if step else None
-
-    def _lean_in_place(self, seed: int, number: int, step: int) -> None:
-        """From where the weights lean now to there, in one pass where the noise allows it."""
-        if self._leans is None:
-            if step:
-                self._add(seed, number, [step * UNIT])
+        leans, self._leans = self._leans, (seed, number, step) if step else None
+        if not self._is_float:
+            self._cast(self._leans)
             return
-        _, old, held = self._leans
-        if old == number or step == 0:
-            self._add(seed, old, [(step - held) * UNIT])
-        elif old == number - 1:
-            self._add(seed, old, [-held * UNIT, step * UNIT])
-        else:
-            self._add(seed, old, [-held * UNIT])
-            self._add(seed, number, [step * UNIT])
+        first = number
+        steps: tuple[float, ...] = (step * UNIT,)
+        if leans is not None:  # go from there in one pass where the noise allows it
+            _, first, held = leans
+            if first == number or step == 0:
+                steps = ((step - held) * UNIT,)
+            elif first == number - 1:
+                steps = (-held * UNIT, step * UNIT)
+            else:
+                self._add(seed, first, (-held * UNIT,))
+                first = number
+        if steps != (0.0,):
+            self._add(seed, first, steps)
 
-    def _add(self, seed: int, first: int, steps: Sequence[float]) -> None:
+    def _add(self, seed: int, first: int, steps: tuple[float, ...]) -> None:
         """master += sum over j of steps[j] * noise of first + j."""
-        if self._plain is None:
-            on_device.add_noise(self.master, seed, self.block, first, steps, wide=self.wide)
-        else:
-            bits.add_noise(self._plain, seed, self.block, first, steps, wide=self.wide)
+        self._add_noise(self._target, seed, self.block, first, steps, wide=self.wide)
 
-    def shift(self, seed: int, steps: Sequence[int]) -> None:
-        """weights (and velocity) += sum over j of steps[j] units * noise of perturbation j."""
-        self._reserve(sum(map(abs, steps)) * (_WIDE_SUM if self.wide else 1))
-        self._add(seed, 0, [step * UNIT for step in steps] if self._is_float else steps)
+    def shift(self, seeds: Sequence[int], steps: Steps) -> None:
+        """weights (and velocity) += sum of steps[s, j] units * noise of perturbation j of seeds[s].
+
+        OverflowError where one after another leaves the grid on the way.
+        """
+        far = float(np.abs(steps).sum()) * (_WIDE_SUM if self.wide else 1)
+        if len(seeds) > 1 and not self._bound + far < _LARGEST:
+            for s in range(len(seeds)):
+                self.shift(seeds[s : s + 1], steps[s : s + 1])
+            return
+        self._reserve(far)
+        self._add_all(self.master, seeds, steps * UNIT if self._is_float else steps)
         if self.velocity is not None:
-            _add(self.velocity, self, seed, 0, steps)
+            self._add_all(self.velocity, seeds, steps)
         self._cast()
+
+    def _add_all(self, values: Tensor, seeds: Sequence[int], steps: Steps) -> None:
+        """values += sum of steps[s, j] * noise of perturbation j of seeds[s], where they live."""
+        if values.device.type == "cpu":
+            bits.add_all_noise(values.numpy(), seeds, self.block, steps, wide=self.wide)
+        else:
+            on_device.add_all_noise(values, seeds, self.block, steps, wide=self.wide)
 
     def add(self, units: Units) -> None:
         """weights (and velocity) += units (n,)."""
@@ -145,17 +160,19 @@ class Grid:
         self.master[: self.n] = given * UNIT if self._is_float else given
         if self.velocity is not None and velocity is not None:
             self.velocity[: self.n] = torch.from_numpy(velocity.copy()).to(self.velocity.device)
-        self._bound = int(np.abs(units).max(initial=0))
+        self._bound = float(np.abs(units).max(initial=0))
         self._cast()
 
-    def _reserve(self, units: int) -> None:
+    def _reserve(self, units: float) -> None:
         """The largest weight may grow by so much; measured again when it might be too large."""
         if self._leans is not None:
             raise RuntimeError("weights are perturbed; finish the estimate before a step.")
         self._bound += units
-        if self._is_float and self._bound >= _LARGEST:
-            self._bound = int((self.master.abs().max().double() / UNIT).item()) + units
-            if self._bound >= _LARGEST:
+        if not self._is_float and not units < 2**31:
+            raise OverflowError("a step leaves the grid: training diverges; lower the rate.")
+        if self._is_float and not self._bound < _LARGEST:
+            self._bound = float((self.master.abs().max().double() / UNIT).item()) + units
+            if not self._bound < _LARGEST:
                 raise OverflowError("a weight reaches 16: training diverges; lower the rate.")
 
     def _cast(self, leans: tuple[int, int, int] | None = None) -> None:

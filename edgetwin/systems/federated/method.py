@@ -61,6 +61,10 @@ class Method(Protocol):
         """Replay a step (weight > 0) or undo it (the same weight, negative), exactly."""
         ...
 
+    def replay(self, entries: Sequence[tuple[float, Packet]]) -> None:
+        """`apply` of many weights and packets, one after another or at once."""
+        ...
+
     def end_round(self, packets: Sequence[Packet]) -> None:
         """Every replica carries its momentum and norms on, given a round's accepted packets."""
         ...

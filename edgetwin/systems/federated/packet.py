@@ -6,6 +6,7 @@ first block and four of the second that is 32 bytes, whatever the size of the mo
 """
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, final
 
@@ -43,6 +44,11 @@ class Packet:
         if len(packets) != 1:
             raise ValueError(f"{len(data)} bytes hold {len(packets)} packets; give one.")
         return packets[0]
+
+
+def packed(packets: Sequence[Packet]) -> bytes:
+    """Packets one behind another, as an upload holds them."""
+    return b"".join(packet.to_bytes() for packet in packets)
 
 
 def parse(data: bytes) -> list[Packet]:
@@ -98,6 +104,6 @@ class PacketForm:
             raise ValueError("a packet with scalars that are not finite.")
 
     def sizes(self, packet: Packet) -> list[float]:
-        """The largest magnitude in every group."""
+        """The largest magnitude in every group; not finite where a scalar is not."""
         found: list[float] = np.maximum.reduceat(np.abs(packet.scalars), self._starts).tolist()
         return found

@@ -1,5 +1,6 @@
 """What a server accepts: every upload is judged, every refusal is counted."""
 
+import math
 from collections import Counter, deque
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -67,25 +68,24 @@ class Judge:
         """What is wrong with one packet, whoever sent it."""
         if (packet.kind, len(packet.scalars)) != (self.form.kind, self.form.count):
             return "malformed"
-        if not np.isfinite(packet.scalars).all():
+        sizes = self.form.sizes(packet)
+        if not all(map(math.isfinite, sizes)):
             return "not finite"
-        return "impossible" if max(self.form.sizes(packet)) > self.form.limit else None
+        return "impossible" if max(sizes) > self.form.limit else None
 
     def settle(self, uploads: dict[int, list[Packet]]) -> dict[int, list[Packet]]:
         """The uploads of a round that count, in the order of the clients; history goes on."""
-        sizes = {
-            client: np.max([self.form.sizes(p) for p in packets], axis=0)
-            for client, packets in sorted(uploads.items())
-        }
-        if not sizes:
+        if not uploads:
             return {}
-        known = [*self.sizes, *(list(s) for s in sizes.values())]
-        bound = self.rules.factor * np.median(np.array(known), axis=0)
+        clients = sorted(uploads)
+        sizes = [self._largest(uploads[client]) for client in clients]
+        bound = self.rules.factor * np.median(np.array([*self.sizes, *sizes]), axis=0)
+        usual = (np.array(sizes) <= bound).all(axis=1).tolist()
         kept = {}
-        for client, size in sizes.items():
-            if (size <= bound).all():
+        for client, size, is_usual in zip(clients, sizes, usual, strict=True):
+            if is_usual:
                 kept[client] = uploads[client]
-                self.sizes.append([float(s) for s in size])
+                self.sizes.append(size)
                 self.counts[ACCEPTED] += 1
             elif self.rules.outliers == "clip":
                 kept[client] = [self._cut(p, bound) for p in uploads[client]]
@@ -93,6 +93,10 @@ class Judge:
             else:
                 self.counts["outlier"] += 1
         return kept
+
+    def _largest(self, packets: Sequence[Packet]) -> list[float]:
+        """The largest magnitude in every group of an upload's scalars."""
+        return [max(column) for column in zip(*map(self.form.sizes, packets), strict=True)]
 
     def _cut(self, packet: Packet, bound: NDArray[np.float64]) -> Packet:
         parts = np.split(packet.scalars, np.cumsum(self.form.groups)[:-1])

@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any, final
+from itertools import chain
+from typing import final
 
 import numpy as np
 import torch
@@ -22,10 +23,13 @@ from edgetwin.systems.federated.replica import (
     unpack_numbers,
 )
 from edgetwin.systems.federated.settings import Coupling, Difference, Perturbing
-from edgetwin.systems.federated.walks import Walk
+from edgetwin.systems.federated.tree import Tree
+from edgetwin.systems.federated.walks import scalars_from_afar
 
 LOSS_LIMIT = 100.0
 """No batch's mean loss changes by more nats along one perturbation; what says so is refused."""
+
+Array = NDArray[np.float64]
 
 NORM_MEMORY = 0.9
 """Share of a block's mean squared scalar that lasts from round to round."""
@@ -88,54 +92,66 @@ class SplitZO(torch.optim.Optimizer):
             block.eval().to(dtype)  # after the grids have taken the weights in full
         self._scale = 1.0
         self._squares: list[float] | None = None
+        self._inference = torch.inference_mode()  # entered at every estimate, made once
 
-    @torch.inference_mode()
     def estimate(self, batch: Batch, seed: int, *, noise_seed: int | None = None) -> Packet:
         """Projected gradients along the noise of a seed; the weights are bitwise as before.
 
         noise_seed, if given, makes the noise, and seed only names the step.
         """
-        made_by = seed if noise_seed is None else noise_seed
-        walk = Walk(
-            how=self.how, blocks=self.blocks, weights=self.grids, seed=made_by,
-            loss=lambda output: self.loss(output, batch),
-        )  # fmt: skip
-        is_near = self.grids[0].master.device.type == "cpu"
-        found = (walk.once if is_near else walk.twice)(self._inputs(batch))
-        return Packet(seed=seed, scalars=np.array([g for block in found for g in block], "f4"))
+        tree = Tree(self.how, self.blocks, self.grids, seed if noise_seed is None else noise_seed)
+        loss, given = self.loss, self._fed(batch)
+        with self._inference:
+            if self.grids[0].is_near:
+                found = tree.scalars(given.inputs, lambda output: float(loss(output, given)))
+            else:
+                found = scalars_from_afar(tree, given.inputs, lambda output: loss(output, given))
+        return Packet(seed=seed, scalars=np.array(list(chain.from_iterable(found)), np.float32))
 
-    def _inputs(self, batch: Batch) -> Any:
+    def _fed(self, batch: Batch) -> Batch:
+        """The batch with inputs of the forward pass's type."""
         if self.dtype == torch.float32:
-            return batch.inputs
-        return {
+            return batch
+        inputs = {
             name: value.to(self.dtype) if value.is_floating_point() else value
             for name, value in batch.inputs.items()
         }
+        return Batch(inputs=inputs, labels=batch.labels)
 
-    @torch.inference_mode()
     def apply(self, packet: Packet, weight: float = 1.0, *, noise_seed: int | None = None) -> None:
         """Take `weight` times a packet's step, or take it back with the negative of that weight.
 
         ValueError for a packet of another form; OverflowError where weights leave the grid.
         """
-        self.form.check(packet)
-        made_by, at = packet.seed if noise_seed is None else noise_seed, 0
-        for b, grid in enumerate(self.grids):
-            scalars = packet.scalars[at : at + self.form.groups[b]]
-            steps = self._steps(b, scalars, packet.seed, abs(weight))
-            grid.shift(made_by, steps if weight > 0 else [-step for step in steps])
-            at += len(scalars)
+        self.replay([(weight, packet)], None if noise_seed is None else [noise_seed])
 
-    def _steps(
-        self, block: int, scalars: NDArray[np.float32], seed: int, weight: float
-    ) -> list[int]:
-        """Whole units along each perturbation of a block."""
-        rate = self.param_groups[block]["lr"] * self._scale * weight / len(scalars)
+    @torch.inference_mode()
+    def replay(
+        self, entries: Sequence[tuple[float, Packet]], noise_seeds: Sequence[int] | None = None
+    ) -> None:
+        """`apply` of many packets in one pass over the weights; the same, bit for bit."""
+        if not entries:
+            return
+        for _, packet in entries:
+            self.form.check(packet)
+        seeds = [packet.seed for _, packet in entries]
+        weights = np.array([weight for weight, _ in entries])
+        scalars = np.array([packet.scalars for _, packet in entries], float)
+        at = 0
+        for b, grid in enumerate(self.grids):
+            own = scalars[:, at : at + self.form.groups[b]]
+            grid.shift(noise_seeds or seeds, self._steps(b, own, seeds, weights))
+            at += own.shape[1]
+
+    def _steps(self, block: int, scalars: Array, seeds: Sequence[int], weights: Array) -> Array:
+        """Whole units along each perturbation of a block by packet; those of -w undo those of w."""
+        rates = self.param_groups[block]["lr"] * self._scale * np.abs(weights) / scalars.shape[1]
         if self.normalise:
             square = 0.0 if self._squares is None else self._squares[block]
-            rate = rate / math.sqrt(square) if square > 0 else 0.0
-        exact = [self.grids[block].to_units(-rate * float(g)) for g in scalars]
-        return rounded(exact, seed, block)
+            rates = rates / math.sqrt(square) if square > 0 else 0.0 * rates
+        exact = self.grids[block].to_units(-rates[:, None] * scalars)
+        steps = rounded(exact, seeds, block)
+        return np.where(weights[:, None] > 0, steps, -steps)
 
     def step(self, batch: Batch, seed: int) -> Packet:  # type: ignore[override]
         """Estimate and apply; the packet is all that another replica needs to do the same."""
@@ -179,12 +195,7 @@ class SplitZO(torch.optim.Optimizer):
         self._squares = squares or None
 
 
-def rounded(exact: Sequence[float], seed: int, block: int) -> list[int]:
-    """Whole numbers, up with the chance of the fraction; the chance is fixed by the seed."""
-    chances = [
-        word / 2**32
-        for first in range(-(-len(exact) // 4))
-        for word in bits.words(seed, bits.ROUNDING, first, block)
-    ]
-    pairs = zip(exact, chances, strict=False)
-    return [math.floor(x + chance) for x, chance in pairs]
+def rounded(exact: Array, seeds: Sequence[int], block: int) -> Array:
+    """Whole numbers (packets, n), up with the chance of the fraction, which the seed decides."""
+    found: Array = np.floor(exact + bits.chances(seeds, block, exact.shape[1]))
+    return found

@@ -1,7 +1,6 @@
 """The tree of forward passes of one estimate: activations are reused by all that hangs below."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Protocol, final
 
 from edgetwin.systems.federated.settings import Perturbing
@@ -24,20 +23,25 @@ class Unmoved:
 
 
 @final
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Tree:
-    """One estimate: blocks to call, their weights, the loss of the last block's output, a seed."""
+    """One estimate: blocks to call, their weights, and the seed of the noise."""
 
-    how: Perturbing
-    calls: Sequence[Callable[[Any], Any]]
-    weights: Sequence[Leaning]
-    loss: Callable[[Any], float]
-    seed: int
-    found: list[list[list[float]]] = field(default_factory=list)  # by block and number
+    def __init__(
+        self,
+        how: Perturbing,
+        calls: Sequence[Callable[[Any], Any]],
+        weights: Sequence[Leaning],
+        seed: int,
+    ) -> None:
+        self.how, self.calls, self.weights, self.seed = how, calls, weights, seed
+        self.found: list[list[list[float]]] = []  # by block and number
 
-    def scalars(self, inputs: Any) -> list[list[float]]:
-        """Projected gradients of every block, averaged where noise is shared."""
-        self.found.extend([[] for _ in range(n)] for n in self.how.groups)
+    def scalars(self, inputs: Any, loss: Callable[[Any], float]) -> list[list[float]]:
+        """Projected gradients of every block from the losses of the last one's outputs.
+
+        Those of shared noise are averaged.
+        """
+        self.loss, self.found = loss, [[[] for _ in range(n)] for n in self.how.groups]
         try:
             if self.how.difference == "central":
                 if self.how.coupling == "decoupled":
@@ -63,17 +67,22 @@ class Tree:
 
     def _decoupled(self, block: int, activation: Any, parent: int) -> float:
         """Mean loss below an activation, while the scalars of everything below are noted."""
-        if block == len(self.calls):
-            return self.loss(activation)
-        eps, total = self.how.eps, 0.0
-        numbers, m = self._numbers(block, parent), self.how.children(block)
+        lean, call = self.weights[block].lean, self.calls[block]
+        eps, numbers, total = self.how.eps, self._numbers(block, parent), 0.0
         for i, number in enumerate(numbers):
-            node = 2 * (parent * m + i)
-            up = self._decoupled(block + 1, self._at(block, number, eps, activation), node)
-            down = self._decoupled(block + 1, self._at(block, number, -eps, activation), node + 1)
+            sides = []
+            for k, step in enumerate((eps, -eps)):
+                lean(self.seed, number, step)
+                output = call(activation)
+                if block + 1 == len(self.calls):
+                    sides.append(self.loss(output))
+                else:
+                    node = 2 * (parent * len(numbers) + i) + k
+                    sides.append(self._decoupled(block + 1, output, node))
+            up, down = sides
             self.found[block][number].append((up - down) / (2 * eps))
             total += (up + down) / 2
-        return total / m
+        return total / len(numbers)
 
     def _joint(self, block: int, pair: tuple[Any, Any], parent: int) -> float:
         """Mean difference quotient below a pair of activations, one for each sign."""

@@ -57,6 +57,10 @@ class ZeroOrder:
         """As `Method.apply`."""
         self.optimizer.apply(packet, weight, noise_seed=self.noise_seed(packet.seed))
 
+    def replay(self, entries: Sequence[tuple[float, Packet]]) -> None:
+        """As `Method.replay`, in one pass over the weights."""
+        self.optimizer.replay(entries, [self.noise_seed(packet.seed) for _, packet in entries])
+
     def end_round(self, packets: Sequence[Packet]) -> None:
         """As `Method.end_round`."""
         self.optimizer.end_round(packets)

@@ -27,6 +27,8 @@ _POPS = {np.dtype(kind): _POP.astype(kind) for kind in (np.float32, np.int32)}
 """Sum of the eight signs in a byte, (256,)."""
 
 _MASK = 0xFFFFFFFF
+
+Array = NDArray[np.float64]
 _LANES = 16  # counters whose bits are made at once
 
 
@@ -51,52 +53,66 @@ def philox(c0: Any, c1: Any, c2: Any, c3: Any, k0: Any, k1: Any) -> Any:
 
 @jit
 def _many(c: Any, key: Any, block: int, number: int, start: int) -> None:
-    """`philox` of neighbouring counters at once: c (4, lanes) gets their words.
+    """`philox` of neighbouring counters at once: c (4, _LANES) gets their words.
 
-    Lane by lane in the innermost loop, which the compiler turns into vectors.
+    Rounds inside lanes, so that the compiler keeps words in registers and lanes in vectors.
     """
-    mask, half = np.uint64(0xFFFFFFFF), np.uint64(32)
-    lanes = c.shape[1]
-    for i in range(lanes):
-        c[0, i], c[1, i] = np.uint64(start + i), np.uint64(number)
-        c[2, i], c[3, i] = np.uint64(block), np.uint64(0)
-    k0, k1 = key[0], key[1]
-    for _ in range(10):
-        for i in range(lanes):
-            a = np.uint64(0xD2511F53) * (c[0, i] & mask)
-            b = np.uint64(0xCD9E8D57) * (c[2, i] & mask)
-            x, y = (b >> half) ^ c[1, i] ^ k0, (a >> half) ^ c[3, i] ^ k1
-            c[0, i], c[1, i], c[2, i], c[3, i] = x, b & mask, y, a & mask
-        k0 = (k0 + np.uint64(0x9E3779B9)) & mask
-        k1 = (k1 + np.uint64(0xBB67AE85)) & mask
+    mask = np.uint64(0xFFFFFFFF)
+    for i in range(_LANES):
+        c0, c1, c2, c3 = np.uint64(start + i), np.uint64(number), np.uint64(block), np.uint64(0)
+        k0, k1 = np.uint64(key[0]), np.uint64(key[1])
+        for _ in range(10):
+            c0, c1, c2, c3 = _round(c0 & mask, c1, c2 & mask, c3, k0, k1)
+            k0 = (k0 + np.uint64(0x9E3779B9)) & mask
+            k1 = (k1 + np.uint64(0xBB67AE85)) & mask
+        c[0, i], c[1, i], c[2, i], c[3, i] = c0, c1, c2, c3
+
+
+@jit
+def _add_lanes(values: Any, q: int, c: Any, step: Any) -> None:
+    """The signs in c (4, _LANES) go to the values of as many counters, from the q-th on."""
+    for i in range(min(_LANES, len(values) // 128 - q)):
+        for w in range(4):
+            add_word(values, 128 * (q + i) + 32 * w, c[w, i], step)
 
 
 @jit
 def add_signs(values: Any, key: Any, block: int, first: int, steps: Any, start: int) -> None:
     """values (128 * k,) += sum over j of steps[j] * signs of perturbation first + j.
 
-    key (2,) uint64, steps of the values' type, start the counter of values[0].
+    key has two words, steps is a tuple of numbers, start the counter of values[0].
     """
     c = np.empty((4, _LANES), np.uint64)
-    counters = len(values) // 128
-    for q in range(0, counters, _LANES):
+    for q in range(0, len(values) // 128, _LANES):
         for j in range(len(steps)):
             _many(c, key, block, first + j, start + q)
-            for i in range(min(_LANES, counters - q)):
-                for w in range(4):
-                    add_word(values, 128 * (q + i) + 32 * w, c[w, i], steps[j])
+            _add_lanes(values, q, c, steps[j])
+
+
+@jit
+def add_all_signs(values: Any, keys: Any, block: int, steps: Any) -> None:
+    """values (128 * k,) += sum over s and j of steps[s, j] * signs of perturbation j of keys[s].
+
+    keys (n, 2) uint64, steps (n, perturbations): values pass through the nearest cache once.
+    """
+    c = np.empty((4, _LANES), np.uint64)
+    for q in range(0, len(values) // 128, _LANES):
+        for s in range(len(keys)):
+            for j in range(steps.shape[1]):
+                _many(c, keys[s], block, j, q)
+                _add_lanes(values, q, c, steps[s, j])
 
 
 @jit
 def add_sums(
     values: Any, key: Any, block: int, first: int, steps: Any, start: int, pops: Any
 ) -> None:
-    """As `add_signs` with sums of 16 signs in place of one; values (8 * k,)."""
+    """As `add_signs` with sums of 16 signs in place of one; values (8 * k,), steps an array."""
     at_block, none = np.uint64(block), np.uint64(0)
     for q in range(len(values) // 8):
         for j in range(len(steps)):
             number, at = np.uint64(first + j), np.uint64(start + q)
-            words = philox(at, number, at_block, none, key[0], key[1])
+            words = philox(at, number, at_block, none, np.uint64(key[0]), np.uint64(key[1]))
             for t in range(8):
                 half = (words[t // 2] >> np.uint64(16 * (t % 2))) & np.uint64(0xFFFF)
                 total = pops[half & np.uint64(255)] + pops[half >> np.uint64(8)]
@@ -115,28 +131,73 @@ def add_noise(
 ) -> None:
     """values += sum of steps[j] * noise of perturbation first + j; float32 or int32, padded.
 
-    Their number is a multiple of 128, and start that of the first one. wide takes sums of 16
-    signs (variance 16, nearly Gaussian) in place of signs.
+    Their number is a multiple of 128, and start that of the first one. Steps are all floats or all
+    integers. wide takes sums of 16 signs (variance 16, nearly Gaussian) in place of signs.
     """
-    key, scaled = key_of(seed), np.array(steps, values.dtype)
+    key = key_of(seed)
     if wide:
+        scaled = np.array(steps, values.dtype)
         add_sums(values, key, block, first, scaled, start // 8, _POPS[values.dtype])
     else:
-        add_signs(values, key, block, first, scaled, start // 128)
+        add_signs(values, key, block, first, tuple(steps), start // 128)
+
+
+def add_all_noise(
+    values: NDArray[Any], seeds: Sequence[int], block: int, steps: Array, *, wide: bool = False
+) -> None:
+    """values += sum of steps[s, j] * noise of perturbation j of seeds[s], in one pass if not wide.
+
+    steps (seeds, perturbations).
+    """
+    if wide:
+        for seed, some in zip(seeds, steps.tolist(), strict=True):
+            add_noise(values, seed, block, 0, some, wide=True)
+    else:
+        add_all_signs(values, _keys_of(seeds), block, steps.astype(values.dtype))
 
 
 @lru_cache(maxsize=64)
-def key_of(seed: int) -> NDArray[np.uint64]:
+def key_of(seed: int) -> tuple[int, int]:
     """A seed of 64 bits as the two words of a key; ValueError for one that is not."""
     if not 0 <= seed < 2**64:
         raise ValueError(f"seed is {seed}; give a whole number from 0 to 2**64 - 1.")
-    return np.array([seed & _MASK, seed >> 32], np.uint64)
+    return seed & _MASK, seed >> 32
 
 
-def words(seed: int, purpose: int, first: int = 0, second: int = 0, third: int = 0) -> list[int]:
+def _keys_of(seeds: Sequence[int]) -> NDArray[np.uint64]:
+    """Keys of many seeds, (seeds, 2)."""
+    return np.array([key_of(seed) for seed in seeds], np.uint64)
+
+
+@jit
+def _words(key: Any, purpose: int, first: int, second: int, third: int) -> Any:
+    c0, c1, c2, c3 = np.uint64(first), np.uint64(second), np.uint64(third), np.uint64(purpose)
+    return philox(c0, c1, c2, c3, np.uint64(key[0]), np.uint64(key[1]))
+
+
+def words(
+    seed: int, purpose: int, first: int = 0, second: int = 0, third: int = 0
+) -> tuple[int, int, int, int]:
     """Four random words of 32 bits for a purpose of our own, numbered by up to three indices."""
-    c0, c1, c2, c3 = (np.uint64(x) for x in (first, second, third, purpose))
-    return [int(w) for w in philox(c0, c1, c2, c3, *key_of(seed))]
+    found: tuple[int, int, int, int] = _words(key_of(seed), purpose, first, second, third)
+    return found
+
+
+def chances(seeds: Sequence[int], block: int, count: int) -> Array:
+    """Random numbers in [0, 1) by which a block's steps are rounded, (seeds, count)."""
+    found: Array = _rounding(_keys_of(seeds), block, count) / 2**32
+    return found
+
+
+@jit
+def _rounding(keys: Any, block: int, count: int) -> Any:
+    made = np.empty((len(keys), count), np.uint64)
+    for s in range(len(keys)):
+        for j in range(0, count, 4):
+            found = _words(keys[s], ROUNDING, j // 4, block, 0)
+            for w in range(min(4, count - j)):
+                made[s, j + w] = found[w]
+    return made
 
 
 def derived_seed(seed: int, first: int, second: int = 0, third: int = 0) -> int:
@@ -164,9 +225,8 @@ def drawn(seed: int, first: int, second: int, n: int, count: int) -> NDArray[np.
 def _shuffled(key: Any, first: int, second: int, n: int, count: int) -> Any:
     """The first places of a shuffle (Fisher and Yates), one counter a place."""
     order, half = np.arange(n), np.uint64(32)
-    at_first, at_second = np.uint64(first), np.uint64(second)
     for i in range(count):
-        word, _, _, _ = philox(np.uint64(i), at_first, at_second, np.uint64(DRAW), key[0], key[1])
+        word, _, _, _ = _words(key, DRAW, i, first, second)
         j = i + np.int64((word * np.uint64(n - i)) >> half)
         order[i], order[j] = order[j], order[i]
     return order[:count]

@@ -6,7 +6,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from edgetwin.systems.federated.noise.bits import PER_COUNTER
+from edgetwin.systems.federated.noise.bits import PER_COUNTER, Array
 
 _MASK = 0xFFFFFFFF
 _CHUNK = 1 << 13  # counters at a time: 2**20 signs, so that noise needs little memory
@@ -37,6 +37,7 @@ def add_noise(
     start: int = 0,
 ) -> None:
     """As `bits.add_noise`: values (128 * k,) += sum over j of steps[j] * noise of first + j."""
+    steps = list(map(float if values.is_floating_point() else int, steps))
     if not wide and _is_fused(values.device):
         from edgetwin.systems.federated.noise.fused import add_signs
 
@@ -51,6 +52,14 @@ def add_noise(
             words = torch.stack(philox((counters, first + j, block, 0), seed), 1)
             made = _sums(words) if wide else _signs(words)
             part.add_(made.reshape(-1).to(values.dtype), alpha=step)
+
+
+def add_all_noise(
+    values: Tensor, seeds: Sequence[int], block: int, steps: Array, *, wide: bool = False
+) -> None:
+    """As `bits.add_all_noise`."""
+    for seed, some in zip(seeds, steps.tolist(), strict=True):
+        add_noise(values, seed, block, 0, some, wide=wide)
 
 
 @cache
