@@ -18,6 +18,7 @@ from edgetwin.systems.thermal.overhead import REFILL_BYTES_PER_S, refill_s, with
 from edgetwin.systems.thermal.policies import ManagedPolicy
 from edgetwin.systems.thermal.programs import CHECKED, training_programs, unseen_programs
 from edgetwin.systems.thermal.rollout import Rollout
+from edgetwin.systems.thermal.swaps import WithSwaps, due_swaps
 from edgetwin.systems.thermal.toprl import TopRl, state_count, states_of
 from edgetwin.systems.thermal.view import NOBODY, Orders, View, no_moves
 from edgetwin.systems.thermal.workloads import Mix
@@ -204,3 +205,54 @@ def test_policies_by_name_run_on_one_board(name: str) -> None:
     result = run(sim, make_policy(name), duration_s=60.0, seed=2, twin=sim)
     assert result.kpis["mean_temp_c"] is not None
     assert 25.0 < result.kpis["mean_temp_c"] < 95.0
+
+
+def waiting_for_big(rate_share: list[float]) -> View:
+    """Big is full; the job in place 4 is on LITTLE. Rates over the target of 1e9."""
+    view = view_of_jobs([4, 5, 6, 7, 0])
+    return replace(view, rate=1e9 * np.array([rate_share]))
+
+
+def test_who_is_ahead_on_big_makes_room_for_who_is_behind() -> None:
+    view = waiting_for_big([1.1, 1.6, 1.2, 1.0, 0.7])
+    manager = WithSwaps(Still())
+    manager.begin(CHIP, 1, 0)
+    moves = [manager.decide(view).moves[0].tolist() for _ in range(6)]
+    nothing = [[NOBODY, NOBODY]] * 2
+    # Place 1 gains 0.3 s in an epoch and place 4 loses 0.15: more than 2 s apart after five.
+    assert moves == [*[nothing] * 5, [[4, 5], [1, 0]]]
+
+
+def test_no_swap_while_big_has_room_or_nobody_is_behind() -> None:
+    ahead_s = np.array([[3.0, 0.0, 0.0, 0.0, -3.0]])
+    view = waiting_for_big([1.0] * 5)
+    assert due_swaps(view, ahead_s, CHIP)[0].tolist() == [[4, 4], [0, 0]]
+    room = view_of_jobs([4, 5, 6, 1, 0])
+    shared = view_of_jobs([4, 5, 6, 7, 7])
+    moved = replace(view, rest_s=np.array([[0.0, 9.0, 9.0, 9.0, 9.0]]))
+    for other, lead_s in ((room, ahead_s), (shared, ahead_s), (view, -ahead_s)):
+        assert (due_swaps(other, lead_s, CHIP) == NOBODY).all()
+    assert (due_swaps(moved, ahead_s, CHIP)[0, :, 0] != 0).all()  # who has just moved stays
+
+
+def test_a_new_program_in_a_place_starts_even() -> None:
+    manager = WithSwaps(Still())
+    manager.begin(CHIP, 1, 0)
+    view = waiting_for_big([1.0, 1.0, 1.0, 1.0, 0.5])
+    for _ in range(3):
+        manager.decide(view)
+    assert manager.ahead_s(view)[0, 4] == pytest.approx(-0.75)
+    other = replace(view, serial=view.serial + 10)
+    assert (manager.ahead_s(other) == 0.0).all()
+
+
+def test_swaps_save_targets_that_single_moves_miss() -> None:
+    """Seen programs under load: fewer are violated, and it costs little heat."""
+    mix = Mix(programs="seen", load=6.0, shares=(0.2, 0.6), fixed="work", cooling="no-fan")
+    scenarios = [mix.scenario(BOARD)] * 6
+    single, swaps = (
+        Rollout(BOARD, manager, scenarios, range(40, 46)).run()
+        for manager in (Oracle(), WithSwaps(Oracle()))
+    )
+    assert swaps.lives.violated.sum() < 0.5 * single.lives.violated.sum()
+    assert swaps.mean_c.mean() < single.mean_c.mean() + 0.5

@@ -7,18 +7,24 @@ from typing import Any, Final, final
 import numpy as np
 from numpy.typing import NDArray
 
-from edgetwin.reproduce.thermal.grid import Runs, conditions, manager, mixes_of, play, runs_of
-from edgetwin.reproduce.thermal.lab import LOW_BAND, WIDE_BAND, Lab
+from edgetwin.reproduce.thermal.grid import (
+    ORACLE,
+    STUDENT,
+    Runs,
+    conditions,
+    manager,
+    mixes_of,
+    play,
+    runs_of,
+)
+from edgetwin.reproduce.thermal.lab import LOW_BAND, UNLEARNED, WIDE_BAND, Lab
 from edgetwin.reproduce.thermal.stats import kendall_tau
 from edgetwin.simulator.batch import BLOCK
 from edgetwin.studies import Figure, row
 from hw_models.board import Board
 from hw_models.parameters import paths, value_at, with_values
 
-RANKED: Final = (
-    "gts-ondemand", "dvfs-only", "random-placement", "always-big", "little-if-fits", "analytic",
-    "eas-uclamp", "student", "oracle",
-)  # fmt: skip
+RANKED: Final = (*UNLEARNED, ORACLE, STUDENT, "top-rl-200", "ppo")
 PROGRAMS: Final = 4
 
 
@@ -89,7 +95,7 @@ def _sensitivity(lab: Lab) -> dict[str, Any]:
     many = one * len(ASSUMPTIONS)
     base, other = (
         runs_of(play(lab.board, manager(name, 0, lab.trainings), many, _Cycle()), many)
-        for name in ("gts-ondemand", "student")
+        for name in ("gts-ondemand", STUDENT)
     )
     blocks = {name: slice(k * BLOCK, (k + 1) * BLOCK) for k, name in enumerate(ASSUMPTIONS)}
     first = _inside(base, slice(0, BLOCK))

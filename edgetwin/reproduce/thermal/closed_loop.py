@@ -10,14 +10,11 @@ from edgetwin.reproduce.thermal.compare import (
     drop_share,
     fewer_violations,
     more_violations,
-    table,
     violations,
 )
-from edgetwin.reproduce.thermal.grid import Runs
+from edgetwin.reproduce.thermal.grid import ORACLE, SWAPS, Runs
 from edgetwin.reproduce.thermal.lab import HIGH_BAND, LOW_BAND, UNLEARNED, WIDE_BAND, Lab
 from edgetwin.studies import Figure, row
-from edgetwin.systems.thermal.lessons import RIVALS
-from edgetwin.systems.thermal.rivals import load_tables
 from edgetwin.systems.thermal.toprl import PENALTIES
 from edgetwin.systems.thermal.workloads import LOADS
 
@@ -78,7 +75,7 @@ def against_rl(lab: Lab) -> dict[str, Any]:
     """Violations against TOP-RL at mean temperatures within 1 K."""
     base = lab.runs("gts-ondemand")
     everyone = {f"top-rl-{p:g}": lab.students(f"top-rl-{p:g}") for p in PENALTIES}
-    students = [_wide(lab, r) for r in lab.students()]
+    students = [lab.wide_part(r) for r in lab.students()]
     which = np.ones(len(students[0].mean_c), np.bool_)
     student_c = averaged(students, "mean_c").mean()
     front = {
@@ -86,8 +83,8 @@ def against_rl(lab: Lab) -> dict[str, Any]:
         for name, r in everyone.items()
     }
     front["student"] = {"mean_c": float(student_c), "violations": violations(students, which)}
-    for name in ("random-placement", "dvfs-only", "oracle"):
-        runs = [_wide(lab, lab.runs(name))]
+    for name in ("random-placement", "dvfs-only", "oracle", ORACLE):
+        runs = [lab.wide_part(lab.runs(name))]
         front[name] = {
             "mean_c": float(runs[0].mean_c.mean()), "violations": violations(runs, which),
         }  # fmt: skip
@@ -109,13 +106,13 @@ def against_rl(lab: Lab) -> dict[str, Any]:
         interval=fewer,
         chosen=chosen,
         front=front,
-        **_counts(lab, _wide(lab, base), which),
+        **_counts(lab, lab.wide_part(base), which),
     )
 
 
 def student_against_oracle(lab: Lab) -> dict[str, Any]:
     """Student in the closed loop against the oracle, unseen programs."""
-    base, oracle, students = lab.runs("gts-ondemand"), lab.runs("oracle"), lab.students()
+    base, oracle, students = lab.runs("gts-ondemand"), lab.runs(ORACLE), lab.students()
     unseen = base.where(programs="unseen")
     ours, its = (drop_k(base, r, unseen)["value"] for r in (students, [oracle]))
     more = more_violations(oracle, students, unseen)
@@ -139,7 +136,8 @@ def student_against_oracle(lab: Lab) -> dict[str, Any]:
 
 def unseen_cooling(lab: Lab) -> dict[str, Any]:
     """Trained with the fan, run without."""
-    base, oracle, student = (lab.runs(n) for n in ("gts-ondemand", "oracle", "student-fan"))
+    names = ("gts-ondemand", ORACLE, f"student-fan{SWAPS}")
+    base, oracle, student = (lab.runs(name) for name in names)
     bare = base.where(cooling="no-fan")
     ours, its = (drop_share(base, [r], bare)["value"] for r in (student, oracle))
     ranks = {}
@@ -148,7 +146,7 @@ def unseen_cooling(lab: Lab) -> dict[str, Any]:
         ranks[cooling] = {
             name: float(runs.mean_c[where].mean())
             for name, runs in (
-                ("student", student), *((n, lab.runs(n)) for n in UNLEARNED),
+                ("student", student), *((n, lab.runs(n)) for n in (*UNLEARNED, ORACLE)),
             )
         }  # fmt: skip
     return row(
@@ -186,43 +184,8 @@ def against_eas(lab: Lab) -> dict[str, Any]:
     )
 
 
-def managers_table(lab: Lab) -> dict[str, Any]:
-    """Every manager on the whole grid, and by range of targets."""
-    runs = {name: [lab.runs(name)] for name in UNLEARNED} | {"student": lab.students()}
-    first = lab.runs("gts-ondemand")
-    by_cell = {
-        f"{fixed}, {cooling}": table(runs, first.where(fixed=fixed, cooling=cooling))
-        for fixed in ("work", "duration")
-        for cooling in ("fan", "no-fan")
-    }  # fmt: skip
-    return {
-        "value": None, "bar": None, "ok": None, "reason": "see `by_cell`",
-        "by_cell": by_cell, "runs": len(first.mean_c),
-    }  # fmt: skip
-
-
-def stability(lab: Lab) -> dict[str, Any]:
-    """How far trainings with other seeds differ."""
-    found = {}
-    for name in ("student", "ppo", *(f"top-rl-{p:g}" for p in PENALTIES)):
-        runs = [_wide(lab, r) if name == "student" else r for r in lab.students(name)]
-        everyone = np.ones(len(runs[0].mean_c), np.bool_)
-        found[name] = {
-            "mean_c": [float(r.mean_c.mean()) for r in runs],
-            "violations": [violations([r], everyone) for r in runs],
-        }
-    tables = load_tables(lab.trainings.both / RIVALS)
-    return {
-        "value": None, "bar": None, "ok": None, "reason": "see `by_manager`", "by_manager": found,
-        "top_rl": {
-            "penalties": tables.penalties, "seeds": tables.seeds,
-            "reward_by_episode": tables.rewards, "drift_of_last_quarter": tables.drift,
-        },
-    }  # fmt: skip
-
-
 def _by_band(lab: Lab) -> dict[str, Any]:
-    base, oracle, students = lab.runs("gts-ondemand"), lab.runs("oracle"), lab.students()
+    base, oracle, students = lab.runs("gts-ondemand"), lab.runs(ORACLE), lab.students()
     found = {}
     for band in (LOW_BAND, HIGH_BAND, WIDE_BAND):
         which = base.where(programs="unseen", shares=band)
@@ -236,15 +199,6 @@ def _by_band(lab: Lab) -> dict[str, Any]:
             },
         }
     return found
-
-
-def _wide(lab: Lab, runs: Runs) -> Runs:
-    """The runs of the wide part of the grid, in its order."""
-    from dataclasses import fields
-
-    which = runs.where(programs="unseen", shares=WIDE_BAND)
-    numbers = {f.name: getattr(runs, f.name)[which] for f in fields(Runs) if f.name != "conditions"}
-    return Runs(conditions=lab.wide, **numbers)
 
 
 def _counts(lab: Lab, runs: Runs, which: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edgetwin.reproduce.thermal.grid import PLAIN, manager
+from edgetwin.reproduce.thermal.grid import PLAIN, STUDENT, manager
 from edgetwin.reproduce.thermal.lab import BOARD, Lab
 from edgetwin.studies import Figure, row
 from edgetwin.systems.thermal.chip import chip_of
@@ -147,13 +147,13 @@ def latency(lab: Lab) -> dict[str, Any]:
     shard = _unseen(lab)
     full = np.flatnonzero((shard.drawn.program >= 0).all(axis=1))[:1]
     view = shard.scenes.view(shard.states[full], PLACES)
-    student = manager("student", 0, lab.trainings)
+    player, student = (manager(name, 0, lab.trainings) for name in (STUDENT, "student"))
     assert isinstance(student, Student)
-    student.begin(shard.scenes.chip, 1, 0)
+    player.begin(shard.scenes.chip, 1, 0)
     times_s = []
     for _ in range(300):
         start_s = time.thread_time()
-        student.decide(view)
+        player.decide(view)
         times_s.append(time.thread_time() - start_s)
     x = features(view, shard.scenes.chip)[0]
     start_s = time.thread_time()

@@ -18,6 +18,7 @@ from edgetwin.systems.thermal.ppo import Ppo
 from edgetwin.systems.thermal.rivals import load_actors, load_tables
 from edgetwin.systems.thermal.rollout import Rollout
 from edgetwin.systems.thermal.student import Student
+from edgetwin.systems.thermal.swaps import WithSwaps
 from edgetwin.systems.thermal.toprl import TopRl
 from edgetwin.systems.thermal.train import student_path
 from edgetwin.systems.thermal.view import Manager
@@ -38,6 +39,9 @@ PLAIN: Final[dict[str, Callable[[], Manager]]] = {
     "oracle": Oracle,
     "joint-oracle": JointOracle,
 }
+SWAPS: Final = "-with-swaps"
+STUDENT: Final = "student" + SWAPS
+ORACLE: Final = "oracle" + SWAPS
 
 
 @final
@@ -52,9 +56,11 @@ class Trainings:
 def manager(name: str, seed: int, trainings: Trainings) -> Manager:
     """A manager by name; seed tells learned ones apart.
 
-    "student", "student-int8", "student-fan" (trained with the fan only), "ppo", and
-    "top-rl-<penalty>".
+    "student", "student-int8", "student-fan" (trained with the fan only), "ppo", "top-rl-<penalty>",
+    and any of them "-with-swaps", as students are meant to work.
     """
+    if name.endswith(SWAPS):
+        return WithSwaps(manager(name.removesuffix(SWAPS), seed, trainings))
     if name in PLAIN:
         return PLAIN[name]()
     if name.startswith("student"):

@@ -1,7 +1,7 @@
 """Where the experiment is worked out: trainings and runs, each done once and kept in the folder."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, final
@@ -11,7 +11,9 @@ import numpy as np
 from edgetwin.cells import CellStore, run_cells
 from edgetwin.progress import Progress
 from edgetwin.reproduce.thermal.grid import (
-    PLAIN,
+    ORACLE,
+    STUDENT,
+    SWAPS,
     Condition,
     Runs,
     Trainings,
@@ -115,11 +117,13 @@ class Lab:
         """Every run of the two grids: [grid, manager, training seed]."""
         seeds = range(self.size.trainings)
         return [
-            *(["grid", name, 0] for name in UNLEARNED),
-            *(["grid", "student", s] for s in seeds),
-            ["grid", "student-fan", 0],
+            *(["grid", name, 0] for name in (*UNLEARNED, ORACLE, f"student-fan{SWAPS}")),
+            *(["grid", STUDENT, s] for s in seeds),
+            *(["wide", "student", s] for s in seeds),
             *(["wide", "ppo", s] for s in seeds),
             *(["wide", f"top-rl-{p:g}", s] for p in PENALTIES for s in seeds),
+            *(["wide", f"top-rl-{p:g}{SWAPS}", s] for p in PENALTIES for s in seeds),
+            ["wide", f"eas-uclamp{SWAPS}", 0],
         ]
 
     def runs(self, name: str, seed: int = 0) -> Runs:
@@ -133,14 +137,19 @@ class Lab:
                 self._runs[key[1], key[2]] = runs_of(value, getattr(self, key[0]))
         return self._runs[name, seed]
 
-    def students(self, name: str = "student") -> list[Runs]:
+    def wide_part(self, runs: Runs) -> Runs:
+        """The runs of the wide part of the grid, in its order."""
+        which = runs.where(programs="unseen", shares=WIDE_BAND)
+        names = (f.name for f in fields(Runs) if f.name != "conditions")
+        return Runs(conditions=self.wide, **{n: getattr(runs, n)[which] for n in names})
+
+    def students(self, name: str = STUDENT) -> list[Runs]:
         """The runs of a learned manager for every training seed."""
         return [self.runs(name, seed) for seed in range(self.size.trainings)]
 
     def _play(self, key: Sequence[Any]) -> dict[str, Any]:
         grid, name, seed = key
-        player = PLAIN[name]() if name in PLAIN else manager(name, seed, self.trainings)
-        return play(self.board, player, getattr(self, grid))
+        return play(self.board, manager(name, seed, self.trainings), getattr(self, grid))
 
     def kept(self, key: Any, work: Any) -> Any:
         """A value of the folder, worked out once: numbers, lists and mappings."""

@@ -12,8 +12,6 @@ from edgetwin.reproduce.thermal.closed_loop import (
     against_ondemand,
     against_rl,
     kelvin,
-    managers_table,
-    stability,
     student_against_oracle,
     unseen_cooling,
 )
@@ -26,6 +24,7 @@ from edgetwin.reproduce.thermal.decisions import (
 from edgetwin.reproduce.thermal.lab import Lab
 from edgetwin.reproduce.thermal.page import write_thermal_page
 from edgetwin.reproduce.thermal.pairs import where_programs_belong
+from edgetwin.reproduce.thermal.side_by_side import managers_table, stability, swaps
 from edgetwin.studies import Figure, Measure, Study, absent, row
 
 BARS: Final[dict[str, tuple[str, Callable[[Lab], dict[str, Any]]]]] = {
@@ -43,6 +42,7 @@ BARS: Final[dict[str, tuple[str, Callable[[Lab], dict[str, Any]]]]] = {
 }
 MORE: Final[dict[str, tuple[str, Callable[[Lab], dict[str, Any]]]]] = {
     "managers": ("every manager on the grid", managers_table),
+    "swaps": ("what swaps are worth to each manager", swaps),
     "stability": ("trainings with other seeds", stability),
     "one_program": ("one program at a time, and beside others", where_programs_belong),
     "sensitivity": ("which assumption decides the kelvins", sensitivity),

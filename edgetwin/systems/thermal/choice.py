@@ -9,7 +9,7 @@ from edgetwin.systems.thermal.chip import Array, Whole
 from edgetwin.systems.thermal.view import NOBODY, View
 
 SETTLE_S: Final = 2.0
-"""A program that has just come or moved stays for so long, unless its target is missed."""
+"""A program that has just moved stays for so long."""
 
 
 def free_cores(view: View, cores: int) -> NDArray[np.bool_]:

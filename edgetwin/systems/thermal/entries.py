@@ -10,8 +10,8 @@ from edgetwin.policies import PolicyEntry, register_policy
 ROOM: Final = "edgetwin.systems.thermal"
 # name: (module, class, its arguments, period in s, is it an oracle, what it does)
 MANAGERS: Final = {
-    "imitation": ("student", "Student", (), 0.5, False,
-                  "the shipped student: moves by imitation of the oracle, clocks by qos-dvfs"),
+    "imitation": ("student", "shipped", (), 0.5, False,
+                  "the shipped student: moves by imitation of the oracle, and swaps"),
     "oracle": ("oracle", "Oracle", (), 0.5, True,
                "the best move of one application, known from the twin"),
     "joint-oracle": ("joint", "JointOracle", (), 0.5, True,

@@ -42,7 +42,7 @@ class ManagedPolicy:
         self._first = Knobs(governor=dict.fromkeys(self._chip.domains, self._manager.governor))
 
     def __call__(self, reading: Reading) -> Knobs:
-        """At most one move, and clocks where the manager sets them."""
+        """The moves of this epoch, and clocks where the manager sets them."""
         self._seat(reading)
         orders = self._manager.decide(self._view(reading))
         placement = {}

@@ -11,6 +11,7 @@ from edgetwin.systems.thermal.choice import SETTLE_S, best_move
 from edgetwin.systems.thermal.features import CORES, features
 from edgetwin.systems.thermal.managers import EPOCH_S
 from edgetwin.systems.thermal.policy_file import PolicyFile, load
+from edgetwin.systems.thermal.swaps import WithSwaps
 from edgetwin.systems.thermal.view import Orders, View
 from hw_models.board_schema import Governor
 
@@ -45,3 +46,8 @@ class Student:
         least = self.file.calibration.least_gain
         moves = best_move(self.ratings(view), view, least_gain=least, settle_s=SETTLE_S)
         return Orders(moves=moves)
+
+
+def shipped() -> WithSwaps:
+    """The student as shipped, at work."""
+    return WithSwaps(Student())

@@ -23,6 +23,7 @@ from edgetwin.systems.thermal.policy_file import (
 )
 from edgetwin.systems.thermal.scores import Score, score
 from edgetwin.systems.thermal.student import Student
+from edgetwin.systems.thermal.swaps import WithSwaps
 from edgetwin.systems.thermal.workloads import LOADS, Mix
 from hw_models.board import Board
 
@@ -138,7 +139,7 @@ def make_student(
         told = described(calibrate(pooled(trained.net(check.x), check.x), check))
         scenarios, seeds = _drives(board, settings, seed, turn)
         more = visited(
-            board, Student(to_onnx(trained.net, told)), scenarios, seeds,
+            board, WithSwaps(Student(to_onnx(trained.net, told))), scenarios, seeds,
             sample=lambda b, rng: b.sample(rng), limit_s=settings.limit_s,
         )  # fmt: skip
         rows = joined([rows, more])
