@@ -22,6 +22,7 @@ def write_thermal_page(study: Mapping[str, Any], folder: Path) -> Path:
             rows=cells(study),
         ),
         *_managers(study["more"].get("managers", {})),
+        *_swaps(study["more"].get("swaps", {})),
         *_kelvins(study["bars"].get("kelvin", {})),
         *_regret(study["bars"].get("one_app_regret", {})),
         *_sensitivity(study["more"].get("sensitivity", {})),
@@ -47,6 +48,18 @@ def _managers(found: Mapping[str, Any]) -> Iterator[Section]:
             unit="degC",
             bars=[Bar(name=manager, value=row["mean_c"]) for manager, row in by_name.items()],
         )
+
+
+def _swaps(found: Mapping[str, Any]) -> Iterator[Section]:
+    if "by_manager" in found:
+        yield Table(
+            title="Single moves, and swaps as well: unseen programs at targets of 0.2 to 0.6",
+            columns=[
+                Column(name="manager"), Column(name="mean_c", unit="degC"),
+                Column(name="violations"),
+            ],
+            rows=[[n, one["mean_c"], one["violations"]] for n, one in found["by_manager"].items()],
+        )  # fmt: skip
 
 
 def _kelvins(found: Mapping[str, Any]) -> Iterator[Section]:
