@@ -23,7 +23,7 @@ from hw_models.lanes import LANES
 N_BOARDS = 1024
 GEMM_N = 384
 TWO_CORES = 1.7
-CHAIN = 200_000_000
+CHAIN = 100_000_000
 _CHAINS = ("chain_1", "chain_2")
 
 
@@ -177,11 +177,13 @@ def _chains(threads: int) -> Callable[[int], float]:
 
 @free
 def chain(n: int) -> int:
-    """n steps of a linear congruential generator, each of which waits for the one before."""
-    x = 1
+    """n steps of xorshift64 (Marsaglia 2003, doi:10.18637/jss.v008.i14), one after the other."""
+    x = np.uint64(88172645463325252)
     for _ in range(n):
-        x = (x * 1103515245 + 12345) & 0x7FFFFFFF
-    return x
+        x ^= x << np.uint64(13)
+        x ^= x >> np.uint64(7)
+        x ^= x << np.uint64(17)
+    return int(x)
 
 
 def _load() -> float:
