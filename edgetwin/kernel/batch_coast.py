@@ -45,10 +45,10 @@ def coast_lanes(f: Any, n: Any, at: Any, b: Any, w: Any, next_ns: Any, mask: Any
             put(n, at.t_ns, done, t_ns + dt_ns)
             put(n, at.sampled, done, load(n, at.sampled) + step - 1)
             sample_lanes(f, n, at, b, done)
-            whole_period = done & (dt_ns >= b.period_ns)
+            is_past_period = done & (dt_ns >= b.period_ns)
             for u in range(b.units):
                 mark_s = load(f, at.busy_s + u) - load(f, at.busy + u) * (b.period_ns * 1e-9)
-                put(f, at.busy_mark_s + u, whole_period, mark_s)
+                put(f, at.busy_mark_s + u, is_past_period, mark_s)
             moved = moved | done
             per_tick_w = change_w / max(floats(step, f), 1.0)
             longest = where(done, _longest(per_tick_w, mean_w), longest)

@@ -50,8 +50,8 @@ def fixed_design(space: Space, need: Array, n: int, rng: np.random.Generator) ->
     """
     if not 1 <= n <= len(space):
         raise ValueError(f"{n} of {len(space)} cells cannot be chosen; expected 1 to that many.")
-    ln_time, ln_power = _drawn(space, rng)
-    cost, worst = _costs(ln_time + np.log(need), ln_power)
+    ln_time_s, ln_power_w = _drawn(space, rng)
+    cost, worst = _costs(ln_time_s + np.log(need), ln_power_w)
     chosen: list[int] = []
     for _ in range(n):
         mean = np.minimum(worst[:, None], cost).mean(axis=0)
@@ -79,11 +79,11 @@ def _drawn(space: Space, rng: np.random.Generator) -> tuple[Array, Array]:
     return grids[:, 0], grids[:, 1]
 
 
-def _costs(ln_time: Array, ln_power: Array) -> tuple[Array, Array]:
+def _costs(ln_time_s: Array, ln_power_w: Array) -> tuple[Array, Array]:
     """The cost of having one cell alone, (draws * caps, cells), and of having none."""
-    caps = np.quantile(ln_power, _CAPS, axis=1).T
-    fits = ln_power[:, None, :] <= caps[:, :, None]
-    best = np.where(fits, ln_time[:, None, :], np.inf).min(axis=2)
-    none = ln_time.max(axis=1)[:, None] - best
-    cost = np.where(fits, ln_time[:, None, :] - best[:, :, None], none[:, :, None])
-    return cost.reshape(-1, ln_time.shape[1]), none.ravel()
+    caps = np.quantile(ln_power_w, _CAPS, axis=1).T
+    fits = ln_power_w[:, None, :] <= caps[:, :, None]
+    best = np.where(fits, ln_time_s[:, None, :], np.inf).min(axis=2)
+    none = ln_time_s.max(axis=1)[:, None] - best
+    cost = np.where(fits, ln_time_s[:, None, :] - best[:, :, None], none[:, :, None])
+    return cost.reshape(-1, ln_time_s.shape[1]), none.ravel()
