@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 # Fields of the state that Python code reads at every arrival and completion.
-JOB_FIELDS = ("job_serial", "job_unit", "job_done", "job_target", "job_alive_s", "job_below_s")
+JOB_FIELDS = ("job_unit", "job_done", "job_target", "job_alive_s", "job_below_s")
 
 
 class Running(NamedTuple):
