@@ -106,6 +106,7 @@ def test_fifteen_points_of_a_measured_grid_find_its_optimum(workload: str) -> No
     assert len(found) == 10
     assert not any(record["over"] for record in found)
     assert np.mean([record["gap"] for record in found]) <= 0.02
+    assert all(record["baseline_measured"] in (True, None) for record in found)
     for record in found:
         for time_s in record["baselines_s"].values():
             assert time_s is None or record["time_s"] <= time_s * (1 + 1e-9)

@@ -36,10 +36,12 @@ def row_of_boards(store: CellStore, quick: bool) -> dict[str, Any]:
     whole = [each for of_pair in found.values() for each in of_pair]
     gaps = np.array([each["gap"] for each in whole])
     over = np.array([each["overshoot"] for each in whole])
+    seen = [e["baseline_measured"] for e in whole if e["baseline_measured"] is not None]
     return row(
         {"mean_gap": Figure(value=float(gaps.mean()), bar=0.03)},
         n=len(gaps), seeds=seeds, caps=CAPS, p95_gap=float(np.quantile(gaps, 0.95)),
         exact_share=float((gaps < 1e-9).mean()), choices_over_cap=sum(e["over"] for e in whole),
+        fixed_batch_choice_measured={"share": float(np.mean(seen)), "n": len(seen)},
         profiling_overshoot={
             "asked": HOLD.overshoot, "p95": float(np.quantile(over, 0.95)),
             "worst": float(over.max()),
@@ -110,6 +112,9 @@ def choice(task: Task, truth: Planner, cap_w: float, seed: int) -> dict[str, Any
         "energy_j": float(truth.energy_j[at]),
         "profiling_s": meter.spent_s,
         "overshoot": found.overshoot,
+        "baseline_measured": None if chosen[FIXED_LARGEST] is None else bool(
+            found.belief.is_measured[chosen[FIXED_LARGEST]]
+        ),
         "baselines": {
             name: None if cell is None else {
                 "cell": dict(task.space.label(cell)),

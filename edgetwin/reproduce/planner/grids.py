@@ -148,12 +148,17 @@ def judged(found: Replayed, planner: Planner, cap_w: float) -> dict[str, Any]:
     truth = found.truth
     best_s = float(np.min(truth.time_s[truth.belief.peak_w <= cap_w]))
     others = usual(None, found.space.batches, 0)
-    times_s = {
-        name: None if (at := others[name](truth, cap_w)) is None else float(truth.time_s[at])
-        for name in BASELINES
-    }
-    record: dict[str, Any] = {"cap_w": cap_w, "best_s": best_s, "baselines_s": times_s,
-                              "flat": found.is_flat}  # fmt: skip
+    cells = {name: others[name](truth, cap_w) for name in BASELINES}
+    largest = cells[FIXED_LARGEST]
+    record: dict[str, Any] = {
+        "cap_w": cap_w, "best_s": best_s, "flat": found.is_flat,
+        "baselines_s": {
+            name: None if at is None else float(truth.time_s[at]) for name, at in cells.items()
+        },
+        "baseline_measured": None if largest is None else is_measured(
+            planner, found.space.label(largest)
+        ),
+    }  # fmt: skip
     try:
         choice = planner.plan(cap_w).choice
     except ValueError:
@@ -169,6 +174,15 @@ def judged(found: Replayed, planner: Planner, cap_w: float) -> dict[str, Any]:
         "over": power_w > cap_w and has_measured,
         "missed": power_w > cap_w and not has_measured,
     }
+
+
+def is_measured(planner: Planner, label: Mapping[str, Any]) -> bool:
+    """Whether a cell of a grid was measured; not where its batch was left out of the plan."""
+    try:
+        at = planner.space.find(label["batch"], label["limit_w"])
+    except KeyError:
+        return False
+    return bool(planner.belief.is_measured[at])
 
 
 def summary(records: Sequence[Mapping[str, Any]]) -> dict[str, float]:

@@ -19,8 +19,6 @@ Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 _LEAST_SHARE: Final = 1e-9
-_SHARE: Final = 5  # a fifth of the points
-_SEARCH: Final = 6  # points that are never kept for the fixed-batch user, but for a fifth
 _UNLIKELY: Final = 1e-3  # that a cell is the fixed-batch user's choice, to be worth a point
 
 
@@ -31,10 +29,12 @@ class Goal:
 
     baseline is the batch size of a fixed-batch user, None for none. That user's choice is measured
     too where there is one cap; those for several caps may be more cells than there are points.
+    searched is the number of points that follow those spread out first.
     """
 
     need: Array
     caps_w: Array
+    searched: int
     baseline: int | None = None
 
 
@@ -75,26 +75,16 @@ def worth(belief: Belief, goal: Goal) -> Array:
 def _rival(space: Space, belief: Belief, goal: Goal, open_: Mask, left: int) -> int | None:
     """The likeliest choice of the fixed-batch user, None while more points are left than are kept.
 
-    As many are kept as there are cells that may be it and faster than all that was measured below
-    the cap: one or two where power rises with the setting, all of the batch where it does not; but
-    six of the points are the search's own. Where none may be faster a fifth of them is enough, once
-    something is known to fit.
+    As many are kept as there are cells that may be it (one or two where power rises with the
+    setting, all of the batch where it does not), and one more, because what is believed may be
+    wrong; but one point stays the search's own.
     """
-    from scipy.special import ndtr
-
     assert goal.baseline is not None
-    cap_w = float(goal.caps_w[0])
-    chance = _chance_of_baseline(space, belief, goal.baseline, cap_w, open_)
-    ln_cost = np.log(belief.time_s * goal.need)
-    fits = belief.is_measured & (belief.peak_w <= cap_w)
-    best = np.where(fits, ln_cost, np.inf).min()
-    faster = chance * ndtr((best - ln_cost) / np.maximum(belief.time_share, _LEAST_SHARE))
-    points = left + int(belief.is_measured.sum())
-    share = points // _SHARE if fits.any() else 0
-    for likely, most in ((faster, points - _SEARCH), (chance, share)):
-        if left <= min(int(np.count_nonzero(likely > _UNLIKELY)), most):
-            return int(np.argmax(likely))
-    return None
+    chance = _chance_of_baseline(space, belief, goal.baseline, float(goal.caps_w[0]), open_)
+    likely = int(np.count_nonzero(chance > _UNLIKELY))
+    if not likely or left > min(likely + 1, goal.searched - 1):
+        return None
+    return int(np.argmax(chance))
 
 
 def _chance_of_baseline(

@@ -140,8 +140,9 @@ def profile(
     """
     _check(space, efficiency, points, baseline)
     goal = Goal(
-        need=efficiency.of(space.batch), caps_w=np.asarray(caps_w, float), baseline=baseline
-    )
+        need=efficiency.of(space.batch), caps_w=np.asarray(caps_w, float),
+        searched=points - first_count(points), baseline=baseline,
+    )  # fmt: skip
     surface = Surface(space, seed=seed) if begin is None else begin.copy()
     search = _Search(space=space, goal=goal, surface=surface, meter=meter, hold=hold, watch=watch)
     rng = np.random.default_rng(seed)
