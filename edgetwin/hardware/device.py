@@ -148,7 +148,7 @@ class Device:
         start_ns = self._now_ns
         end_ns = start_ns + round(dt_s / _NS)
         self._act_until(end_ns)
-        self._wait(end_ns, self._pace.lead_s)
+        self._wait(end_ns, self._pace.lead_s(dt_s))
         last = self._look()
         self._pace.wait_until(end_ns * _NS)
         if dt_s > 0:

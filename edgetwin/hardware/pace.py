@@ -34,8 +34,7 @@ class Pace:
     Board seconds run `scale` times as fast as the wall's. When a policy or the link takes longer
     than a period, "catch-up" keeps the schedule, so that the next periods are shorter until it is
     met again; "shift" moves the schedule, so that every period is at least as long as it should be.
-    A reading is taken halfway between a question and its answer: it is asked for lead_s ahead, so
-    that the board takes it at its time and not half a round trip later.
+    A reading is asked for lead_s ahead, so that it is there when the period ends.
     """
 
     def __init__(self, scale: float, overrun: Overrun) -> None:
@@ -64,10 +63,18 @@ class Pace:
         """Note how many seconds of the wall a reading took from question to answer."""
         self._trips_s.append(trip_s)
 
-    @property
-    def lead_s(self) -> float:
-        """Half of the quickest of the last round trips, in board seconds; 0 before the first."""
-        return 0.5 * min(self._trips_s, default=0.0) * self.scale
+    def lead_s(self, period_s: float) -> float:
+        """How long before the end of a period its reading is asked for; all in board seconds.
+
+        The slowest of the last round trips, but no more than a tenth of the period: a period that
+        ends in time is worth more than a reading that is some milliseconds younger. Where a tenth
+        does not last (a link that is slow, a clock that runs fast), half of the quickest trip, so
+        that the board takes the reading at the end. 0 before the first reading.
+        """
+        if not self._trips_s:
+            return 0.0
+        slowest_s, quickest_s = max(self._trips_s), min(self._trips_s)
+        return max(min(slowest_s * self.scale, 0.1 * period_s), 0.5 * quickest_s * self.scale)
 
     def period_ended(self, t_s: float, period_s: float) -> None:
         """Note how the period that should end at t_s has ended."""

@@ -148,15 +148,23 @@ def test_a_fast_board_counts_its_own_seconds() -> None:
     assert pace.now_s() >= 10.0
 
 
-def test_a_reading_is_asked_for_half_of_its_quickest_round_trip_ahead() -> None:
-    pace = Pace(100.0, "catch-up")
-    assert pace.lead_s == 0.0
-    for trip_s in (0.003, 0.002, 0.5):
+def test_a_reading_is_asked_for_so_early_that_it_is_there_in_time() -> None:
+    pace = Pace(1.0, "catch-up")
+    assert pace.lead_s(0.05) == 0.0
+    for trip_s in (0.003, 0.002):
         pace.answered(trip_s)
-    assert pace.lead_s == pytest.approx(0.1)
+    assert pace.lead_s(0.05) == pytest.approx(0.003)
+    pace.answered(0.5)
+    assert pace.lead_s(0.05) == pytest.approx(0.005)  # a tenth of the period at most
     for _ in range(100):
         pace.answered(0.004)
-    assert pace.lead_s == pytest.approx(0.2)
+    assert pace.lead_s(0.05) == pytest.approx(0.004)
+
+
+def test_where_trips_are_long_for_a_period_the_board_reads_at_its_end() -> None:
+    pace = Pace(100.0, "catch-up")
+    pace.answered(0.004)
+    assert pace.lead_s(0.5) == pytest.approx(0.2)
 
 
 def test_no_period_ends_before_its_time(tmp_path: Path) -> None:
