@@ -29,7 +29,7 @@ PROTOCOLS = [1]
 LINE_BYTES = 1 << 20  # a longer line is refused
 SAMPLE_S = 0.02  # board seconds between samples
 SLOWEST_S = (
-    0.2  # a zone is read every 0.1 board seconds at least, whatever its period is said to be
+    0.2  # every sensor is read each 0.1 board seconds at least, whatever its period is said to be
 )
 STALE_S = 0.5  # a value older than this is no reading
 BLIND_S = 2.0  # so long may every temperature be unreadable while clocks are held
@@ -225,7 +225,9 @@ class Channel:
         Sensors are read more often than they measure: what is said again is not worked out again.
         """
         try:
-            words = [files.data(path, 64) for path in self.paths]  # room costs more than a number
+            words = []
+            for path in self.paths:  # a comprehension would cost a function for every sample
+                words.append(files.data(path, 64))  # room costs more than a number
             if words != self.said:
                 self._hear(words, at_s)
         except (OSError, ValueError, Refused) as error:
@@ -270,19 +272,28 @@ def number_in(data: bytes) -> float:
 class Sampler:
     """Reads every channel, temperatures and power at the sampling rate, in a thread of its own.
 
-    A temperature that its sensor measures more seldom is read twice in that time. A file that
-    blocks blocks its thread only: another one takes over and leaves that file alone.
+    What its sensor measures more seldom is read twice in that time, but for the input's power,
+    which is added up. A file that blocks blocks its thread only: another one takes over and leaves
+    that file alone.
     """
 
-    def __init__(self, files: Files, channels: List[Channel], stat: bool, scale: float) -> None:
+    def __init__(
+        self,
+        files: Files,
+        channels: List[Channel],
+        stat: bool,
+        scale: float,
+        input_rail: Any = None,
+    ) -> None:
         self.files = files
+        rails = [c for c in channels if c.kind == "rail" and c.name == input_rail]
+        self.input = rails[0] if rails else None
         self.fast = [c for c in channels if c.kind in ("zone", "rail")]
         self.slow = [c for c in channels if c.kind not in ("zone", "rail")]
         self.period_s = max(SAMPLE_S / scale, 0.002)
         self.scale = scale
         self.stat = stat
         self.jiffies = {}  # type: Dict[str, Tuple[int, int]]
-        self.input = None  # type: Optional[Channel]
         self.energy_j = 0.0
         self.energy_known = True
         self.after = None  # type: Optional[Callable[[float], None]]
@@ -300,9 +311,12 @@ class Sampler:
         self._over = False
 
     def _planned(self) -> List[List[Channel]]:
-        """What to read in each of 60 samples, a multiple of 1 to 5; temperatures take turns."""
+        """What to read in each of 60 samples, a multiple of 1 to 5; slow sensors take turns."""
         own_s = 2.0 * self.period_s * self.scale
-        every = [max(1, int(channel.period_s / own_s)) for channel in self.fast]
+        every = [
+            1 if channel is self.input else max(1, int(channel.period_s / own_s))
+            for channel in self.fast
+        ]
         return [
             [c for i, c in enumerate(self.fast) if (turn + i) % every[i] == 0] for turn in range(60)
         ]
@@ -356,17 +370,20 @@ class Sampler:
     def _run(self, turn: int) -> None:
         due_s = now_s()
         while turn == self._turn:
-            self._serve(turn)
-            if now_s() >= due_s:
+            if self._wanted:
+                self._serve(turn)
+            at_s = now_s()
+            if at_s >= due_s:
                 self._sweep(self._plan[self._samples % len(self._plan)], turn)
                 self._samples += 1
+                at_s = now_s()
                 if turn == self._turn:
                     self._count()
                     if self.after:
-                        self.after(now_s())
-                due_s = max(due_s + self.period_s, now_s() - self.period_s)
+                        self.after(at_s)
+                due_s = max(due_s + self.period_s, at_s - self.period_s)
             if not self._wanted:  # else it came while the first sample was taken
-                self._rest.acquire(True, max(due_s - now_s(), 0.0))
+                self._rest.acquire(True, max(due_s - at_s, 0.0))
 
     def _serve(self, turn: int) -> None:
         """Read what somebody waits for, once every sensor was read; who asks from now on asks anew.
@@ -1064,7 +1081,8 @@ class Device:
                     continue
                 paths, scale = self._rail_files(option, label)
                 if paths:
-                    self._add("rail", name, paths, scale)
+                    period_s = _within(option, "period_s", 0.0, SLOWEST_S, 0.0)
+                    self._add("rail", name, paths, scale, period_s)
                     return
         self._add("rail", name, [], 1.0)
 
@@ -1174,8 +1192,8 @@ class Agent:
 
     def _patience_s(self) -> float:
         if self.recording_s:
-            return min(0.1, max(self.due_s - now_s(), 0.0))
-        return 0.1
+            return min(0.2, max(self.due_s - now_s(), 0.0))
+        return 0.2
 
     def _take(self, pending: bytes) -> bytes:
         """Answer the lines that have come; what is left of the last one."""
@@ -1242,7 +1260,7 @@ class Agent:
         self.ending = self.ending or "signal %d" % number
 
     def _beat(self) -> None:
-        if now_s() - self.beat_s > 0.2:
+        if now_s() - self.beat_s > 0.1:
             self._tell_guardian(b"B\n")
 
     def _tell_guardian(self, line: bytes) -> None:
@@ -1465,10 +1483,7 @@ class Agent:
         self.longest_s = _within(spec, "longest_s", 1.0, 7 * 86400.0, 3600.0)
         self.dry = spec.get("dry_run") is True
         stat = bool(device.cpus) and os.path.exists(self.files.base + "/proc/stat")
-        sampler = Sampler(self.files, device.channels, stat, self.scale)
-        sampler.input = next(
-            (c for c in device.channels if c.kind == "rail" and c.name == device.input), None
-        )
+        sampler = Sampler(self.files, device.channels, stat, self.scale, device.input)
         limits_c = device.limits_c
         self.zones = [
             (c, limits_c.get(c.name, HOTTEST_C)) for c in device.channels if c.kind == "zone"

@@ -56,7 +56,10 @@ def description(board: Board, limits: Limits, *, dry_run: bool = False) -> dict[
     return {
         "board": board.name,
         "zones": {zone: _zone(board, zone) for zone in board.sensors.zones},
-        "rails": {rail: list(_rail(board, rail)) for rail in board.sensors.rails},
+        "rails": {
+            rail: [{**way, "period_s": sensor.period_s.value} for way in _rail(board, rail)]
+            for rail, sensor in board.sensors.rails.items()
+        },
         "input": board.sensors.input_rail,
         "clocks": {domain: _clock(board, domain) for domain in board.clocks},
         "fan": _fan(board),
