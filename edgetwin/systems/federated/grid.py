@@ -66,6 +66,7 @@ class Grid:
         self.is_near = device.type == "cpu"
         self._target: Any = self.master.numpy() if self.is_near else self.master
         self._add_noise = bits.add_noise if self.is_near else on_device.add_noise
+        self._is_plain = self.is_near and not wide  # straight to the compiled pass
         self._show(parameters)
         self._cast()
 
@@ -104,7 +105,10 @@ class Grid:
 
     def _add(self, seed: int, first: int, steps: tuple[float, ...]) -> None:
         """master += sum over j of steps[j] * noise of first + j."""
-        self._add_noise(self._target, seed, self.block, first, steps, wide=self.wide)
+        if self._is_plain:
+            bits.add_signs(self._target, bits.key_of(seed), self.block, first, steps, 0)
+        else:
+            self._add_noise(self._target, seed, self.block, first, steps, wide=self.wide)
 
     def shift(self, seeds: Sequence[int], steps: Steps) -> None:
         """weights (and velocity) += sum of steps[s, j] units * noise of perturbation j of seeds[s].

@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edgetwin.systems.federated.noise.expand import add_word
+from edgetwin.systems.federated.noise.expand import add_words
 from hw_models.compiled import inline, jit
 
 NOISE, SEED, ROUNDING, POOL, DRAW = range(5)
@@ -73,20 +73,31 @@ def _add_lanes(values: Any, q: int, c: Any, step: Any) -> None:
     """The signs in c (4, _LANES) go to the values of as many counters, from the q-th on."""
     for i in range(min(_LANES, len(values) // 128 - q)):
         for w in range(4):
-            add_word(values, 128 * (q + i) + 32 * w, c[w, i], step)
+            add_words(values, 128 * (q + i) + 32 * w, (c[w, i],), (step,))
+
+
+@jit
+def _add_two_lanes(values: Any, q: int, c: Any, other: Any, steps: Any) -> None:
+    """As `_add_lanes` for two perturbations at once."""
+    for i in range(min(_LANES, len(values) // 128 - q)):
+        for w in range(4):
+            add_words(values, 128 * (q + i) + 32 * w, (c[w, i], other[w, i]), steps)
 
 
 @jit
 def add_signs(values: Any, key: Any, block: int, first: int, steps: Any, start: int) -> None:
     """values (128 * k,) += sum over j of steps[j] * signs of perturbation first + j.
 
-    key has two words, steps is a tuple of numbers, start the counter of values[0].
+    key has two words, steps is a tuple of one or two numbers, start the counter of values[0].
     """
-    c = np.empty((4, _LANES), np.uint64)
+    c, other = np.empty((4, _LANES), np.uint64), np.empty((4, _LANES), np.uint64)
     for q in range(0, len(values) // 128, _LANES):
-        for j in range(len(steps)):
-            _many(c, key, block, first + j, start + q)
-            _add_lanes(values, q, c, steps[j])
+        _many(c, key, block, first, start + q)
+        if len(steps) == 1:
+            _add_lanes(values, q, c, steps[0])
+        else:
+            _many(other, key, block, first + 1, start + q)
+            _add_two_lanes(values, q, c, other, steps)
 
 
 @jit
@@ -139,7 +150,8 @@ def add_noise(
         scaled = np.array(steps, values.dtype)
         add_sums(values, key, block, first, scaled, start // 8, _POPS[values.dtype])
     else:
-        add_signs(values, key, block, first, tuple(steps), start // 128)
+        for j in range(0, len(steps), 2):  # two at a time: values pass through the caches once
+            add_signs(values, key, block, first + j, tuple(steps[j : j + 2]), start // 128)
 
 
 def add_all_noise(

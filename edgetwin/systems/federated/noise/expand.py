@@ -1,4 +1,4 @@
-"""One instruction of the noise: 32 bits become 32 signs, added to 32 neighbouring weights.
+"""One instruction of the noise: bits become signs, 32 a word, added to neighbouring weights.
 
 Written as an explicit vector, because the compiler's own vectoriser leaves this loop alone.
 """
@@ -13,25 +13,31 @@ _WIDTH = 8  # values at a time, a vector of 256 bits; wider ones are fused by th
 
 
 @intrinsic
-def _add_word(_: Any, values: Any, at: Any, word: Any, step: Any) -> Any:
-    signature = types.void(values, types.intp, types.uint64, step)
+def _add_words(_: Any, values: Any, at: Any, words: Any, steps: Any) -> Any:
+    signature = types.void(values, types.intp, words, steps)
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> None:
         array = context.make_array(sig.args[0])(context, builder, args[0])
         element = context.get_value_type(sig.args[0].dtype)
         is_float = isinstance(element, ir.FloatType)
-        step = context.cast(builder, args[3], sig.args[3], sig.args[0].dtype)
-        minus = builder.fneg(step) if is_float else builder.neg(step)
-        both = [_spread(builder, value) for value in (step, minus)]
-        bits = _spread(builder, builder.trunc(args[2], ir.IntType(32)))
+        add = builder.fadd if is_float else builder.add
+        spread = []
+        for j, kind in enumerate(sig.args[3]):
+            step = builder.extract_value(args[3], j)
+            step = context.cast(builder, step, kind, sig.args[0].dtype)
+            minus = builder.fneg(step) if is_float else builder.neg(step)
+            word = builder.trunc(builder.extract_value(args[2], j), ir.IntType(32))
+            spread.append([_spread(builder, value) for value in (word, step, minus)])
         for first in range(0, 32, _WIDTH):
             at = builder.add(args[1], ir.Constant(args[1].type, first))
-            place = builder.bitcast(builder.gep(array.data, [at]), both[0].type.as_pointer())
-            # A bit that becomes the topmost one chooses without a comparison.
-            shifts = ir.Constant(bits.type, [31 - first - k for k in range(_WIDTH)])
-            is_set = builder.icmp_signed("<", builder.shl(bits, shifts), bits.type(None))
-            signs, held = builder.select(is_set, *both), builder.load(place, align=4)
-            total = builder.fadd(held, signs) if is_float else builder.add(held, signs)
+            pointer = ir.VectorType(element, _WIDTH).as_pointer()
+            place = builder.bitcast(builder.gep(array.data, [at]), pointer)
+            total = builder.load(place, align=4)
+            for bits, step, minus in spread:
+                # A bit that becomes the topmost one chooses without a comparison.
+                shifts = ir.Constant(bits.type, [31 - first - k for k in range(_WIDTH)])
+                is_set = builder.icmp_signed("<", builder.shl(bits, shifts), bits.type(None))
+                total = add(total, builder.select(is_set, step, minus))
             builder.store(total, place, align=4)
 
     return signature, generate
@@ -44,5 +50,8 @@ def _spread(builder: Any, value: Any) -> Any:
     return builder.shuffle_vector(first, empty, ir.Constant(places, [0] * _WIDTH))
 
 
-add_word: Any = _add_word
-"""values[at : at + 32] += step where a bit of the word is set (lowest first), -step elsewhere."""
+add_words: Any = _add_words
+"""values[at : at + 32] += steps[j] where a bit of words[j] is set (lowest first), else -steps[j].
+
+words and steps are tuples of one length; words are uint64 of which the lower half counts.
+"""
