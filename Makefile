@@ -1,6 +1,6 @@
 # make run | test | check | docs | bench | calibrate | clean. LOG=path BOARD=name makes `run` replay your own log.
 .DEFAULT_GOAL := run
-.PHONY: run test check docs bench calibrate clean
+.PHONY: run test check lint pages docs bench calibrate clean
 
 candidates := python3.11 python3 python3.12 python3.13
 is_new_enough := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
@@ -10,6 +10,7 @@ BIN := .venv/bin
 OUT ?= out
 BOARD ?= $(if $(LOG),,jetson-tx2)
 checked := edgetwin hw_models calibration benchmarks
+pages := tests/conventions/test_pages.py
 
 ifndef EDGETWIN_DATA
 ifneq ($(wildcard ../shared/data/README.md),)
@@ -54,11 +55,18 @@ test: .venv/.full
 	$(BIN)/python -m pytest -m "alone and not slow"
 
 check: .venv/.full
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint pages
+
+lint: .venv/.full
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy $(checked)
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest tests/conventions --numprocesses auto
+	$(BIN)/python -m pytest tests/conventions --ignore=$(pages)
+
+# In one process, so that what their code needs is compiled once and not by everybody who needs it.
+pages: .venv/.full
+	$(BIN)/python -m pytest $(pages)
 
 # The site in out/site: broken links, missing pages and names without docstrings are errors.
 docs: .venv/.full
