@@ -20,6 +20,7 @@ Mask = NDArray[np.bool_]
 
 _LEAST_SHARE: Final = 1e-9
 _UNLIKELY: Final = 1e-3  # that a cell is the fixed-batch user's choice, to be worth a point
+_POSSIBLE: Final = 2e-3
 
 
 @final
@@ -93,7 +94,8 @@ def _chance_of_baseline(
     """The chance of every open cell to be the fixed-batch user's choice, (n,).
 
     That is the highest setting below the cap: the cell fits, and none above it does. Doubts of
-    different cells are taken as independent.
+    different cells are taken as independent. The cell above the highest that was measured below the
+    cap stays possible whatever is believed of it: that it does not fit must be seen.
     """
     from scipy.special import ndtr
 
@@ -105,6 +107,10 @@ def _chance_of_baseline(
     none_above = np.append(np.cumprod((1.0 - fits)[::-1])[-2::-1], 1.0)
     chance = np.zeros(len(space))
     chance[cells] = np.where(known, 0.0, fits * none_above)
+    highest = int(np.max(np.flatnonzero(known & (fits > 0.0)), initial=-1))
+    following = cells[highest + 1 : highest + 2] if highest >= 0 else cells[:0]
+    possible = following[open_[following]]
+    chance[possible] = np.maximum(chance[possible], _POSSIBLE)
     return chance
 
 
