@@ -40,7 +40,8 @@ def row_of_boards(store: CellStore, quick: bool) -> dict[str, Any]:
     return row(
         {"mean_gap": Figure(value=float(gaps.mean()), bar=0.03)},
         n=len(gaps), seeds=seeds, caps=CAPS, p95_gap=float(np.quantile(gaps, 0.95)),
-        exact_share=float((gaps < 1e-9).mean()), choices_over_cap=sum(e["above"] > 0 for e in whole),
+        exact_share=float((gaps < 1e-9).mean()),
+        choices_over_cap=sum(e["above"] > 0 for e in whole),
         worst_above_cap=max(e["above"] for e in whole),
         fixed_batch_choice_measured={"share": float(np.mean(seen)), "n": len(seen)},
         profiling_overshoot={
