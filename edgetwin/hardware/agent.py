@@ -272,9 +272,9 @@ def number_in(data: bytes) -> float:
 class Sampler:
     """Reads every channel, temperatures and power at the sampling rate, in a thread of its own.
 
-    What its sensor measures more seldom is read twice in that time, but for the input's power,
-    which is added up. A file that blocks blocks its thread only: another one takes over and leaves
-    that file alone.
+    The input's power, which is added up, is read in every sample, a temperature whose sensor
+    measures more seldom twice in that time, any other rail once. A file that blocks blocks its
+    thread only: another one takes over and leaves that file alone.
     """
 
     def __init__(
@@ -299,6 +299,11 @@ class Sampler:
         self.after = None  # type: Optional[Callable[[float], None]]
         self._counted_at = None  # type: Optional[Tuple[float, float]]
         self._plan = self._planned()
+        # Temperatures are looked at when they were read, and every other time in any case.
+        self._is_watched = [
+            turn % 2 == 0 or any(c.kind == "zone" for c in sample)
+            for turn, sample in enumerate(self._plan)
+        ]
         self._samples = 0
         self._wanted = False
         self._rest = threading.Lock()  # held; an Event would cost as much as two sensors
@@ -311,15 +316,13 @@ class Sampler:
         self._over = False
 
     def _planned(self) -> List[List[Channel]]:
-        """What to read in each of 60 samples, a multiple of 1 to 5; slow sensors take turns."""
-        own_s = 2.0 * self.period_s * self.scale
+        """What to read in each of 60 samples, a multiple of 1 to 5; all begin together."""
+        own_s = self.period_s * self.scale * (1.0 - 1e-9)
         every = [
-            1 if channel is self.input else max(1, int(channel.period_s / own_s))
-            for channel in self.fast
+            1 if c is self.input else max(1, int(c.period_s / own_s) // (1 + (c.kind == "zone")))
+            for c in self.fast
         ]
-        return [
-            [c for i, c in enumerate(self.fast) if (turn + i) % every[i] == 0] for turn in range(60)
-        ]
+        return [[c for c, k in zip(self.fast, every) if turn % k == 0] for turn in range(60)]
 
     def start(self) -> None:
         """Begin to sample."""
@@ -374,12 +377,13 @@ class Sampler:
                 self._serve(turn)
             at_s = now_s()
             if at_s >= due_s:
-                self._sweep(self._plan[self._samples % len(self._plan)], turn)
+                at = self._samples % len(self._plan)
+                self._sweep(self._plan[at], turn)
                 self._samples += 1
                 at_s = now_s()
                 if turn == self._turn:
                     self._count()
-                    if self.after:
+                    if self.after and self._is_watched[at]:
                         self.after(at_s)
                 due_s = max(due_s + self.period_s, at_s - self.period_s)
             if not self._wanted:  # else it came while the first sample was taken
