@@ -89,11 +89,9 @@ def add_signs(values: Any, key: Any, block: int, first: int, steps: Any, start: 
     """values (128 * k,) += sum over j of steps[j] * signs of perturbation first + j.
 
     key has two words, steps is a tuple of one or two numbers, start the counter of values[0].
-    From the last value to the first: the forward call before has left the last ones in the caches,
-    and the one after begins with the first ones.
     """
     c, other = np.empty((4, _LANES), np.uint64), np.empty((4, _LANES), np.uint64)
-    for q in range((len(values) // 128 - 1) // _LANES * _LANES, -1, -_LANES):
+    for q in range(0, len(values) // 128, _LANES):
         _many(c, key, block, first, start + q)
         if len(steps) == 1:
             _add_lanes(values, q, c, steps[0])
