@@ -28,9 +28,7 @@ from typing import Any, Callable, Dict, List, Optional, Tuple  # noqa: F401  in 
 PROTOCOLS = [1]
 LINE_BYTES = 1 << 20  # a longer line is refused
 SAMPLE_S = 0.02  # board seconds between samples
-SLOWEST_S = (
-    0.2  # every sensor is read each 0.1 board seconds at least, whatever its period is said to be
-)
+SLOWEST_S = 0.2  # board seconds; no sensor's period counts as longer, whatever it is said to be
 STALE_S = 0.5  # a value older than this is no reading
 BLIND_S = 2.0  # so long may every temperature be unreadable while clocks are held
 HANG_S = 3.0  # the guardian takes over when the agent is silent for so long
@@ -316,7 +314,7 @@ class Sampler:
         self._over = False
 
     def _planned(self) -> List[List[Channel]]:
-        """What to read in each of 60 samples, a multiple of 1 to 5; all begin together."""
+        """What to read in each of 60 samples; slow sensors share one."""
         own_s = self.period_s * self.scale * (1.0 - 1e-9)
         every = [
             1 if c is self.input else max(1, int(c.period_s / own_s) // (1 + (c.kind == "zone")))

@@ -122,6 +122,7 @@ def test_no_plan_is_slower_than_that_choice_where_power_does_not_follow_the_limi
         at = fixed_batch(BATCHES[-1])(flat.truth, cap_w)
         plan, _ = flat.plan(cap_w, seed=seed)
         assert at is None or plan.choice.time_s <= flat.truth.time_s[at]
+        assert at is None or at in flat.profile([cap_w], seed=seed).measured
 
 
 def test_a_fixed_design_serves_all_caps_better_than_spread_cells() -> None:

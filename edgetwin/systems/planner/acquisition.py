@@ -20,7 +20,7 @@ Mask = NDArray[np.bool_]
 
 _LEAST_SHARE: Final = 1e-9
 _UNLIKELY: Final = 1e-3  # that a cell is the fixed-batch user's choice, to be worth a point
-_POSSIBLE: Final = 2e-3
+_POSSIBLE: Final = 2e-3  # the least chance of a cell of which belief alone says that it is not
 
 
 @final
