@@ -180,7 +180,6 @@ def test_threads_change_nothing() -> None:
     two.close()
 
 
-@pytest.mark.slow  # it compiles the whole batch for another type, for minutes
 def test_float32_stays_near_float64() -> None:
     board, scenario = load_board("hikey970"), load_scenario("mixed-20")
     exact = BatchSimulator(board, 64, scenario=scenario, seeds=4)
