@@ -18,7 +18,14 @@ from edgetwin.envs.thermal import (
 from edgetwin.envs.vector_env import BoardVectorEnv, Truths
 from edgetwin.kernel.batch_control import request_lanes
 from edgetwin.kernel.batch_orders import is_over, mark_group, migrate_board
-from edgetwin.kernel.batch_read import QOS, REWARD_A, REWARD_B, hottest_lanes, read_group
+from edgetwin.kernel.batch_read import (
+    QOS,
+    REWARD_A,
+    REWARD_B,
+    hottest_lanes,
+    read_group,
+    write_rows,
+)
 from edgetwin.kernel.control import USERSPACE
 from edgetwin.scenario import Scenario
 from hw_models.compiled import free, jit
@@ -120,16 +127,13 @@ def look_all(
         b = boards[g // per_board]
         read_group(f[g], n[g], a, b, columns)
         _see(f[g], n[g], a, b, core_count(b), slots, seen_now, columns)
+        write_rows(columns, g * LANES, seen, readings)
+        write_rows(seen_now, g * LANES, seen, obs)
         for lane in range(LANES):
             i = g * LANES + lane
-            if i >= len(obs) or not seen[i]:
-                continue
-            for k in range(len(columns)):
-                readings[i, k] = columns[k, lane]
-            for k in range(len(seen_now)):
-                obs[i, k] = seen_now[k, lane]
-            rewards[i] = columns[REWARD_A, lane] + columns[REWARD_B, lane]
-            over[i] = is_over(n[g], lane, a)
+            if i < len(obs) and seen[i]:
+                rewards[i] = columns[REWARD_A, lane] + columns[REWARD_B, lane]
+                over[i] = is_over(n[g], lane, a)
 
 
 @jit

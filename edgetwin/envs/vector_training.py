@@ -18,7 +18,14 @@ from edgetwin.envs.training import (
 from edgetwin.envs.vector_env import BoardVectorEnv, Truths
 from edgetwin.kernel.batch_control import request_lanes
 from edgetwin.kernel.batch_orders import change_batch_board, is_over, mark_group
-from edgetwin.kernel.batch_read import OVER_CAP, REWARD_A, REWARD_B, hottest_lanes, read_group
+from edgetwin.kernel.batch_read import (
+    OVER_CAP,
+    REWARD_A,
+    REWARD_B,
+    hottest_lanes,
+    read_group,
+    write_rows,
+)
 from edgetwin.scenario import Scenario
 from edgetwin.simulator.batch_plan import places
 from hw_models.compiled import free, jit
@@ -145,14 +152,13 @@ def look_training(
     for g in range(len(f)):
         b = boards[g // per_board]
         read_group(f[g], n[g], a, b, columns)
+        write_rows(columns, g * LANES, seen, readings)
         store(hot_c, 0, hottest_lanes(f[g], a, b))
         for lane in range(LANES):
             i = g * LANES + lane
             if i >= len(obs) or not seen[i]:
                 continue
             row = readings[i]
-            for k in range(len(columns)):
-                row[k] = columns[k, lane]
             obs[i, 4] = batch[i] / max(1, firsts.shape[1] - 1)
             slot = training_slot(n[g], lane, a, firsts[i])
             obs[i, 0] = hot_c[0, lane]

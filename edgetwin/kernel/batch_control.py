@@ -7,6 +7,7 @@ import numpy as np
 from edgetwin.kernel.batch_inputs import slots_in_use
 from edgetwin.kernel.batch_sensors import is_multiple
 from edgetwin.kernel.batch_visit import turn_fan
+from edgetwin.kernel.batch_work import JOB_NEED, MOVES_IN
 from edgetwin.kernel.control import (
     ONDEMAND,
     PERFORMANCE,
@@ -19,7 +20,7 @@ from edgetwin.kernel.control import (
 )
 from edgetwin.kernel.state import NEVER
 from hw_models.compiled import jit
-from hw_models.lane_functions import bits, floats, load, pick, put, where, whole
+from hw_models.lane_functions import bits, floats, load, pick, put, store, where, whole
 from hw_models.lanes import LANES
 from hw_models.lowering import FAN, SHUTDOWN, THROTTLE
 
@@ -45,7 +46,7 @@ def request_lanes(n: Any, at: Any, b: Any, d: int, level: Any, mask: Any) -> Non
 
 
 @jit
-def control_lanes(f: Any, n: Any, at: Any, b: Any, visit: Any, mask: Any) -> None:
+def control_lanes(f: Any, n: Any, at: Any, b: Any, w: Any, v: Any, visit: Any, mask: Any) -> None:
     """One control period begins for the boards in mask: trips and fan, then every governor."""
     calm = load(n, at.calm)
     put(n, at.steady, mask, where(calm >= 0, 1, 0))
@@ -59,6 +60,7 @@ def control_lanes(f: Any, n: Any, at: Any, b: Any, visit: Any, mask: Any) -> Non
     if bits(polled) != 0:
         _trips(f, n, at, b, visit, polled)
     _demand(f, n, at, b, on)
+    _needs(f, n, at, b, w, v, on)
     put(n, at.steady, on & (calm == 0) & _looks_back(f, n, at, b), 0)
     for d in range(b.domains):
         if b.levels[d] > 1:
@@ -144,35 +146,39 @@ def _demand(f: Any, n: Any, at: Any, b: Any, mask: Any) -> None:
     """What governors look at: utilisation of the last period, clock that targets ask for."""
     per_period_hz = 1.0 / (b.period_ns * 1e-9)
     for d in range(b.domains):
-        put(f, at.domain_busy + d, mask, 0.0)
-        put(f, at.domain_need_hz + d, mask, 0.0)
-    for u in range(b.units):
-        d = b.unit_domain[u]
-        busy_s = load(f, at.busy_s + u)
-        busy = (busy_s - load(f, at.busy_mark_s + u)) * per_period_hz
-        put(f, at.domain_busy + d, mask, max(load(f, at.domain_busy + d), busy))
-        put(f, at.busy_mark_s + u, mask, busy_s)
-    d = b.memory_domain
-    if d >= 0:
-        hz = pick(b.freq_hz[d], load(n, at.level + d))
-        put(f, at.domain_busy + d, mask, load(f, at.traffic) / (hz * b.bytes_per_cycle))
-    for d in range(b.domains):
-        qos = mask & (load(n, at.governor + d) == QOS_DVFS)
-        if bits(qos) != 0:
-            _need(f, n, at, b, d, qos)
+        most = floats(0.0, f)
+        for u in range(b.units):
+            if b.unit_domain[u] == d:
+                busy_s = load(f, at.busy_s + u)
+                most = max(most, (busy_s - load(f, at.busy_mark_s + u)) * per_period_hz)
+                put(f, at.busy_mark_s + u, mask, busy_s)
+        if d == b.memory_domain:
+            hz = pick(b.freq_hz[d], load(n, at.level + d))
+            most = load(f, at.traffic) / (hz * b.bytes_per_cycle)
+        put(f, at.domain_busy + d, mask, most)
 
 
 @jit
-def _need(f: Any, n: Any, at: Any, b: Any, d: int, mask: Any) -> None:
-    """The clock that the targets of the programs in a domain ask for."""
-    hz = floats(pick(b.freq_hz[d], load(n, at.level + d)), f)
-    most = floats(0.0, f)
-    for j in range(slots_in_use(n, at)):
+def _needs(f: Any, n: Any, at: Any, b: Any, w: Any, v: Any, mask: Any) -> None:
+    """The clock that the targets of the programs in every domain ask for, where a governor asks."""
+    asked = mask & ~mask
+    for d in range(b.domains):
+        asked = asked | (mask & (load(n, at.governor + d) == QOS_DVFS))
+    if bits(asked) == 0:
+        return
+    slots = slots_in_use(n, at)
+    for j in range(slots):
         unit = load(n, at.job_unit + j)
         rate = load(f, at.job_rate + j)
-        here = (unit >= 0) & (rate > 0.0) & (pick(b.unit_domain, max(unit, 0)) == d)
-        most = max(most, where(here, hz * load(f, at.job_target + j) / rate, 0.0))
-    put(f, at.domain_need_hz + d, mask, most)
+        moves = (unit >= 0) & (rate > 0.0)
+        store(v, MOVES_IN + j, where(moves, pick(b.unit_domain, max(unit, 0)), -1))
+        store(w, JOB_NEED + j, where(moves, load(f, at.job_target + j) / rate, 0.0))
+    for d in range(b.domains):
+        hz = floats(pick(b.freq_hz[d], load(n, at.level + d)), f)
+        most = floats(0.0, f)
+        for j in range(slots):
+            most = max(most, where(load(v, MOVES_IN + j) == d, load(w, JOB_NEED + j), 0.0))
+        put(f, at.domain_need_hz + d, asked, hz * most)
 
 
 @jit

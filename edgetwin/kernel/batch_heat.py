@@ -66,36 +66,38 @@ def kept_factors(b: Any, fan: int, w: Any) -> None:
 @jit
 def heat_step_lanes(f: Any, at: Any, b: Any, fan: int, w: Any, dt_s: Any, mask: Any) -> Any:
     """`heat_step` of the boards in mask, all at one fan level; the energy of the step in J."""
-    n = b.nodes
-    m = b.parts
+    n, m = b.nodes, b.parts
+    modes, push, integral = at.modes, at.push, at.modes_integral
+    power, gain, leak, energy = at.power_w, at.gain_w, at.leak_w, at.energy_j
     law = b.law
+    reference_c, c1, c2, c3, low_c, high_c = law[0], law[1], law[2], law[3], law[4], law[5]
     for i in range(n):
-        start = load(f, at.modes + i)
-        push = load(f, at.push + i)
-        predicted = load(w, DECAY + i) * start + load(w, PHI1 + i) * push
-        gain = (start + push * dt_s - predicted) * b.tau_s[fan, i]
-        put(f, at.modes_integral + i, mask, load(f, at.modes_integral + i) + gain)
-        put(f, at.modes + i, mask, predicted)
-    through(b.see[fan], f, at.modes, n, m, w, CHANGE)
+        start = load(f, modes + i)
+        pushed = load(f, push + i)
+        predicted = load(w, DECAY + i) * start + load(w, PHI1 + i) * pushed
+        passed = (start + pushed * dt_s - predicted) * b.tau_s[fan, i]
+        put(f, integral + i, mask, load(f, integral + i) + passed)
+        put(f, modes + i, mask, predicted)
+    through(b.see[fan], f, modes, n, m, w, CHANGE)
     half_s = 0.5 * dt_s
     step_j = floats(0.0, f)
     for j in range(m):
-        shape = leakage_shape(load(w, CHANGE + j), law[0], law[1], law[2], law[3], law[4], law[5])
-        grown_w = load(f, at.gain_w + j) * shape
-        leak_w = load(f, at.leak_w + j)
-        used_j = load(f, at.power_w + j) * dt_s + (leak_w + grown_w) * half_s
+        shape = leakage_shape(load(w, CHANGE + j), reference_c, c1, c2, c3, low_c, high_c)
+        grown_w = load(f, gain + j) * shape
+        leak_w = load(f, leak + j)
+        used_j = load(f, power + j) * dt_s + (leak_w + grown_w) * half_s
         step_j += used_j
-        put(f, at.energy_j + j, mask, load(f, at.energy_j + j) + used_j)
-        put(f, at.leak_w + j, mask, grown_w)
+        put(f, energy + j, mask, load(f, energy + j) + used_j)
+        put(f, leak + j, mask, grown_w)
         store(w, CHANGE + j, grown_w - leak_w)
     through(b.heat[fan], w, CHANGE, m, n, w, SEEN)
     for i in range(n):
         more = load(w, SEEN + i)
         phi2 = load(w, PHI2 + i)
-        put(f, at.modes + i, mask, load(f, at.modes + i) + phi2 * more)
+        put(f, modes + i, mask, load(f, modes + i) + phi2 * more)
         late = more * (half_s - phi2) * b.tau_s[fan, i]
-        put(f, at.modes_integral + i, mask, load(f, at.modes_integral + i) + late)
-        put(f, at.push + i, mask, load(f, at.push + i) + more)
+        put(f, integral + i, mask, load(f, integral + i) + late)
+        put(f, push + i, mask, load(f, push + i) + more)
     return step_j
 
 

@@ -22,7 +22,7 @@ from edgetwin.kernel.batch_events import (
 )
 from edgetwin.kernel.batch_heat import pass_time
 from edgetwin.kernel.batch_sensors import sample_lanes
-from edgetwin.kernel.batch_state import copy_rows
+from edgetwin.kernel.batch_state import gather_rows, scatter_rows
 from edgetwin.kernel.batch_visit import AT, BOARD, TABLE, WHO
 from edgetwin.kernel.batch_work import WHOLE_ROWS, WORK_ROWS
 from edgetwin.kernel.state import SLOTS, STATE_DTYPE
@@ -71,7 +71,7 @@ def _begin_period(f: Any, n: Any, w: Any, v: Any, visit: Any) -> int:
             return 0
     begins = going & (load(n, at.tick) * b.period_ns <= t_ns)
     if bits(begins) != 0:
-        control_lanes(f, n, at, b, visit, begins)
+        control_lanes(f, n, at, b, w, v, visit, begins)
     next_ns = next_change_ns(n, at, b, end_ns)
     stop_ns = t_ns + b.period_ns
     plain = going & (load(n, at.dirty) == 0) & (next_ns >= stop_ns)
@@ -180,32 +180,35 @@ def _count(which: int) -> int:
 
 @jit
 def _aside(f: Any, n: Any, w: Any, v: Any, visit: Any, rows: Any, small: Any, lanes: Any) -> None:
-    """Take boards at lanes (k, 2) through the events of their period in a group of their own."""
+    """Take boards at lanes (k, 2) through the events of their period in a group of their own.
+
+    Lanes that are left over copy the first board and stand still.
+    """
     at = visit[AT][0]
     who = visit[WHO]
     slots = 0
     is_rare = False
-    for k in range(len(lanes)):
-        g, lane = lanes[k, 0], lanes[k, 1]
+    for k in range(LANES):
+        g, lane = lanes[k if k < len(lanes) else 0]
         who[k] = g * LANES + lane
         slots = max(slots, n[g, at.slots, lane])
         is_rare = is_rare or _has_visitors(n[g], at, visit[BOARD][0], lane)
-    for k in range(len(lanes), LANES):
-        small[1][at.slots, k] = 0
+    group = load(who, 0) // LANES
+    lane_of = load(who, 0) - group * LANES
+    first_f = group * (f.shape[1] * LANES) + lane_of
+    first_n = group * (n.shape[1] * LANES) + lane_of
+    kind, slots = (4, SLOTS) if is_rare else (0, slots)
+    of_f, of_n = f.reshape(-1), n.reshape(-1)
+    gather_rows(rows[kind], rows[kind + 1], slots, of_f, first_f, small[0])
+    gather_rows(rows[kind + 2], rows[kind + 3], slots, of_n, first_n, small[1])
     everyone = (1 << len(lanes)) - 1
+    if not is_rare:
+        small[1][at.may_coast] = 0
+    stopped = go_through(small[0], small[1], w, v, visit, everyone, is_rare)
+    scatter_rows(rows[kind], rows[kind + 1], slots, of_f, first_f, small[0])
+    scatter_rows(rows[kind + 2], rows[kind + 3], slots, of_n, first_n, small[1])
     if is_rare:
-        copy_rows(rows[4], rows[5], SLOTS, f, lanes, small[0], False)
-        copy_rows(rows[6], rows[7], SLOTS, n, lanes, small[1], False)
-        go_through(small[0], small[1], w, v, visit, everyone, True)
-        copy_rows(rows[4], rows[5], SLOTS, f, lanes, small[0], True)
-        copy_rows(rows[6], rows[7], SLOTS, n, lanes, small[1], True)
         return
-    copy_rows(rows[0], rows[1], slots, f, lanes, small[0], False)
-    copy_rows(rows[2], rows[3], slots, n, lanes, small[1], False)
-    small[1][at.may_coast] = 0
-    stopped = go_through(small[0], small[1], w, v, visit, everyone, False)
-    copy_rows(rows[0], rows[1], slots, f, lanes, small[0], True)
-    copy_rows(rows[2], rows[3], slots, n, lanes, small[1], True)
     for k in range(len(lanes)):
         if (stopped >> k) & 1:
             _go_on(f, n, w, v, visit, lanes[k, 0], lanes[k, 1])

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from hw_models.compiled import free, inline, jit
-from hw_models.lane_functions import floats, load, pick, store, unowned, where
+from hw_models.lane_functions import floats, load, pick, store, turn, unowned, where
 from hw_models.lanes import LANES
 
 # Fixed head of a row; after it temperatures, rails and clocks in board order.
@@ -20,16 +20,35 @@ def is_nan(value: Any) -> Any:
 
 @free
 def read_groups(
-    f: Any, n: Any, at: Any, boards: Any, per_board: int, first: int, last: int, readings: Any
-) -> None:
-    """Fill the rows of `readings` of the boards of groups first to last - 1."""
+    f: Any, n: Any, at: Any, boards: Any, per_board: int, first: int, last: int, seen: Any,
+    readings: Any,
+) -> None:  # fmt: skip
+    """Fill the rows of `readings` of boards that are seen, of groups first to last - 1."""
     columns = np.zeros((readings.shape[1], LANES))
     f, n = unowned(f), unowned(n)
     for g in range(first, last):
         read_group(f[g], n[g], at[0], boards[g // per_board], columns)
-        for lane in range(min(LANES, len(readings) - g * LANES)):
-            for k in range(len(columns)):
-                readings[g * LANES + lane, k] = columns[k, lane]
+        write_rows(columns, g * LANES, seen, readings)
+
+
+@jit
+def write_rows(columns: Any, first: int, seen: Any, out: Any) -> None:
+    """Write columns (numbers, LANES) of a group to the rows of out from first on.
+
+    Only those of boards that are seen, (n_boards,); out (n_boards, numbers) may end in the group.
+    """
+    there = min(LANES, len(out) - first)
+    whole = there == LANES
+    for i in range(first, first + there):
+        whole = whole and seen[i]
+    k = 0
+    while whole and k + LANES <= len(columns):
+        turn(columns, k, out, first, k)
+        k += LANES
+    for lane in range(there):
+        if seen[first + lane]:
+            for rest in range(k, len(columns)):
+                out[first + lane, rest] = columns[rest, lane]
 
 
 @jit

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from edgetwin.kernel.state import SLOTS, STATE_DTYPE
 from hw_models.compiled import jit
+from hw_models.lane_functions import load, pick, place, store
 from hw_models.lanes import LANES
 from hw_models.lowering import Lowered
 
@@ -158,25 +159,27 @@ def put_back(
 
 
 @jit
-def copy_rows(
-    rows: Any, jobs: Any, slots: int, of: Any, lanes: Any, small: Any, back: bool
-) -> None:
-    """Copy boards into a small block (rows, LANES), or back: those at lanes (k, 2), group and lane.
+def gather_rows(rows: Any, jobs: Any, slots: int, of: Any, first: Any, small: Any) -> None:
+    """Copy boards into a small block (rows, LANES).
 
-    rows: which rows of `of` (groups, rows, LANES); jobs: first rows of fields of jobs, of which the
-    first `slots` rows are copied.
+    of: a block as one dimension; first: lanes, where in it the first number of every board lies.
+    rows: which rows; jobs: first rows of fields of jobs, of which the first `slots` rows count.
     """
-    for k in range(len(lanes)):
-        group = of[lanes[k, 0]]
-        lane = lanes[k, 1]
-        for row in rows:
-            if back:
-                group[row, lane] = small[row, k]
-            else:
-                small[row, k] = group[row, lane]
-        for first in jobs:
-            for row in range(first, first + slots):
-                if back:
-                    group[row, lane] = small[row, k]
-                else:
-                    small[row, k] = group[row, lane]
+    for row in rows:
+        store(small, row, pick(of, first + row * LANES))
+    for job_row in jobs:
+        for row in range(job_row, job_row + slots):
+            store(small, row, pick(of, first + row * LANES))
+
+
+@jit
+def scatter_rows(rows: Any, jobs: Any, slots: int, of: Any, first: Any, small: Any) -> None:
+    """Copy a small block back to where `gather_rows` took it from.
+
+    Of lanes that came from one board the first counts.
+    """
+    for row in rows:
+        place(of, first + row * LANES, load(small, row))
+    for job_row in jobs:
+        for row in range(job_row, job_row + slots):
+            place(of, first + row * LANES, load(small, row))

@@ -19,8 +19,10 @@ JOB_TRAFFIC = LAUNCHING + UNITS
 JOB_BUSY = JOB_TRAFFIC + SLOTS
 JOB_ACTIVE = JOB_BUSY + SLOTS
 JOB_LAUNCH = JOB_ACTIVE + SLOTS
-KEPT = JOB_LAUNCH + SLOTS
+JOB_NEED = JOB_LAUNCH + SLOTS
+KEPT = JOB_NEED + SLOTS
 WORK_ROWS = KEPT + 3 * NODES + 2 * PARTS
-# Whole numbers: the unit of every job that runs, -1 for one that does not.
+# Whole numbers: the unit of every job that runs and the domain of every job that moves, or -1.
 RUNS_ON = 0
-WHOLE_ROWS = RUNS_ON + SLOTS
+MOVES_IN = RUNS_ON + SLOTS
+WHOLE_ROWS = MOVES_IN + SLOTS

@@ -99,7 +99,7 @@ def _demand(s: Any, b: Any) -> None:
     for j in range(s.slots):
         if s.job_unit[j] >= 0 and s.job_rate[j] > 0.0:
             d = b.unit_domain[s.job_unit[j]]
-            need_hz = b.freq_hz[d, s.level[d]] * s.job_target[j] / s.job_rate[j]
+            need_hz = b.freq_hz[d, s.level[d]] * (s.job_target[j] / s.job_rate[j])
             s.domain_need_hz[d] = max(s.domain_need_hz[d], need_hz)
 
 

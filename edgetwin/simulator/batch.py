@@ -81,6 +81,7 @@ class BatchSimulator:
         low = self.lowered
         columns = HEAD + len(low.zones) + len(low.rails) + len(low.domains)
         self.readings = np.zeros((n_boards, columns))
+        self._everyone = np.ones(n_boards, np.bool_)
         self.coast = coast
         self.threads = threads
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
@@ -233,7 +234,7 @@ class BatchSimulator:
         else:
             read_groups(
                 self.floats, self.whole, self.layout.at, self.records, self.groups_per_board,
-                0, len(self.floats), self.readings,
+                0, len(self.floats), self._everyone, self.readings,
             )  # fmt: skip
         return self.readings
 
