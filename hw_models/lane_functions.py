@@ -25,7 +25,7 @@ def _row(context: Any, builder: Any, array_type: Any, array: Any, row: Any, row_
 
 
 @final
-class _Untouched(ir.LoadInstr):
+class _Untouched(ir.LoadInstr):  # type: ignore[misc]  # llvmlite has no types
     """A load that the compiler leaves as it is (LLVM's volatile)."""
 
     def descr(self, buf: list[str]) -> None:

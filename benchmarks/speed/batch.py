@@ -12,6 +12,7 @@ from benchmarks.frame.side_by_side import Contest, median_ratio, side_by_side, t
 from benchmarks.speed.against_peers import beside_peers
 from benchmarks.speed.boards import Crowd, nearby
 from edgetwin.kernel.batch_heat import pass_time
+from edgetwin.kernel.batch_state import lane_rows
 from edgetwin.kernel.batch_work import WORK_ROWS
 from edgetwin.simulator import BatchSimulator
 from edgetwin.studies import Figure, absent, row
@@ -82,7 +83,7 @@ def _per_step(crowd: Crowd) -> Callable[[int], float]:
 def measure_bound(quick: bool) -> dict[str, Any]:
     """Time of the thermal step alone over that of as many operations in a product of matrices."""
     batch = BatchSimulator(load_board("hikey970"), N_BOARDS)
-    work = np.zeros((WORK_ROWS, LANES))
+    work = lane_rows((WORK_ROWS, LANES))
     steps = 20
     before_j = float(batch.floats[:, batch.at["energy_j"]].sum())
 

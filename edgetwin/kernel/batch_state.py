@@ -5,6 +5,7 @@ A group of LANES boards is a block of floats (float_rows, LANES) and one of whol
 """
 
 from dataclasses import dataclass
+from math import prod
 from typing import Any, final
 
 import numpy as np
@@ -17,6 +18,7 @@ from hw_models.lanes import LANES
 from hw_models.lowering import Lowered
 
 Block = NDArray[Any]
+_LINE = 64
 
 # Fields of the scalar state by what they have one number for; the others are single numbers.
 _BY = {
@@ -129,9 +131,20 @@ def _jobs_last() -> tuple[str, ...]:
 def new_blocks(layout: Layout, groups: int, dtype: Any) -> tuple[Block, Block]:
     """Floats (groups, float_rows, LANES) and whole numbers (groups, whole_rows, LANES), zero."""
     return (
-        np.zeros((groups, len(layout.float_words), LANES), dtype),
-        np.zeros((groups, len(layout.whole_words), LANES), np.int64),
+        lane_rows((groups, len(layout.float_words), LANES), dtype),
+        lane_rows((groups, len(layout.whole_words), LANES), np.int64),
     )
+
+
+def lane_rows(shape: tuple[int, ...], dtype: Any = np.float64) -> Block:
+    """Zeros whose rows of LANES numbers each lie in one line of the cache (64 bytes).
+
+    Rows that begin anywhere lie in two: the thermal step then takes a quarter longer.
+    """
+    size = prod(shape) * np.dtype(dtype).itemsize
+    room = np.zeros(size + _LINE, np.uint8)
+    first = -room.ctypes.data % _LINE
+    return room[first : first + size].view(dtype).reshape(shape)
 
 
 @jit
