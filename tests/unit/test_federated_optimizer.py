@@ -303,10 +303,13 @@ def test_weights_on_another_device_move_as_they_do_on_the_processor(
 def test_losses_fetched_at_once_give_the_same_scalars(coupling: Any, difference: Any) -> None:
     optimizer, batch = two_blocks(p2=4, coupling=coupling, difference=difference)
     before = optimizer.snapshot()
-    tree = Tree(optimizer.how, optimizer.blocks, optimizer.grids, 3)
+    tree = Tree(optimizer.how, optimizer.blocks, optimizer.grids)
     with torch.inference_mode():
-        once = tree.scalars(batch.inputs, lambda output: float(optimizer.loss(output, batch)))
-        twice = scalars_from_afar(tree, batch.inputs, lambda output: optimizer.loss(output, batch))
+        once = tree.scalars(3, batch.inputs, lambda output: float(optimizer.loss(output, batch)))
+        twice = scalars_from_afar(
+            tree, 3, batch.inputs, lambda output: optimizer.loss(output, batch)
+        )
+    tree.rest()
     assert once == twice
     assert [g for block in once for g in block] == pytest.approx(
         optimizer.estimate(batch, 3).scalars.tolist()

@@ -77,27 +77,41 @@ def _add_lanes(values: Any, q: int, c: Any, step: Any) -> None:
 
 
 @jit
-def _add_two_lanes(values: Any, q: int, c: Any, other: Any, steps: Any) -> None:
-    """As `_add_lanes` for two perturbations at once."""
-    for i in range(min(_LANES, len(values) // 128 - q)):
-        for w in range(4):
-            add_words(values, 128 * (q + i) + 32 * w, (c[w, i], other[w, i]), steps)
+def add_signs(values: Any, key: Any, block: int, number: int, step: Any, start: int) -> None:
+    """values (128 * k,) += step * signs of a perturbation; start is the counter of values[0].
+
+    key has two words.
+    """
+    c = np.empty((4, _LANES), np.uint64)
+    for q in range(0, len(values) // 128, _LANES):
+        _many(c, key, block, number, start + q)
+        _add_lanes(values, q, c, step)
 
 
 @jit
-def add_signs(values: Any, key: Any, block: int, first: int, steps: Any, start: int) -> None:
-    """values (128 * k,) += sum over j of steps[j] * signs of perturbation first + j.
+def add_kept(values: Any, kept: Any, step: float) -> None:
+    """values (32 * k,) += step * the signs kept as bits in words, (k,) uint32."""
+    for i in range(len(kept)):
+        add_words(values, 32 * i, (np.uint64(kept[i]),), (step,))
 
-    key has two words, steps is a tuple of one or two numbers, start the counter of values[0].
+
+@jit
+def trade_kept(
+    values: Any, kept: Any, low: int, high: int, block: int, number: int, held: float, step: float
+) -> None:
+    """values (128 * k,) -= held * the signs kept, += step * those of a perturbation, kept from now.
+
+    low and high are the words of the key; kept (4 * k,) uint32.
     """
-    c, other = np.empty((4, _LANES), np.uint64), np.empty((4, _LANES), np.uint64)
+    c, key = np.empty((4, _LANES), np.uint64), (low, high)
     for q in range(0, len(values) // 128, _LANES):
-        _many(c, key, block, first, start + q)
-        if len(steps) == 1:
-            _add_lanes(values, q, c, steps[0])
-        else:
-            _many(other, key, block, first + 1, start + q)
-            _add_two_lanes(values, q, c, other, steps)
+        _many(c, key, block, number, q)
+        for i in range(min(_LANES, len(values) // 128 - q)):
+            for w in range(4):
+                at = 4 * (q + i) + w
+                pair = (np.uint64(kept[at]), c[w, i])
+                add_words(values, 32 * at, pair, (-held, step))
+                kept[at] = c[w, i]
 
 
 @jit
@@ -150,8 +164,8 @@ def add_noise(
         scaled = np.array(steps, values.dtype)
         add_sums(values, key, block, first, scaled, start // 8, _POPS[values.dtype])
     else:
-        for j in range(0, len(steps), 2):  # two at a time: values pass through the caches once
-            add_signs(values, key, block, first + j, tuple(steps[j : j + 2]), start // 128)
+        for j, step in enumerate(steps):
+            add_signs(values, key, block, first + j, step, start // 128)
 
 
 def add_all_noise(
