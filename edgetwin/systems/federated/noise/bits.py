@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edgetwin.systems.federated.noise.expand import add_words
+from edgetwin.systems.federated.noise.expand import add_words, fetch_words
 from hw_models.compiled import inline, jit
 
 NOISE, SEED, ROUNDING, POOL, DRAW = range(5)
@@ -30,6 +30,7 @@ _MASK = 0xFFFFFFFF
 
 Array = NDArray[np.float64]
 _LANES = 16  # counters whose bits are made at once
+_AHEAD = 256  # values that are on their way while others are added to
 
 
 @inline
@@ -92,6 +93,7 @@ def add_signs(values: Any, key: Any, block: int, number: int, step: Any, start: 
 def add_kept(values: Any, kept: Any, step: float) -> None:
     """values (32 * k,) += step * the signs kept as bits in words, (k,) uint32."""
     for i in range(len(kept)):
+        fetch_words(values, 32 * i + _AHEAD)
         add_words(values, 32 * i, (np.uint64(kept[i]),), (step,))
 
 
@@ -109,6 +111,7 @@ def trade_kept(
         for i in range(min(_LANES, len(values) // 128 - q)):
             for w in range(4):
                 at = 4 * (q + i) + w
+                fetch_words(values, 32 * at + _AHEAD)
                 pair = (np.uint64(kept[at]), c[w, i])
                 add_words(values, 32 * at, pair, (-held, step))
                 kept[at] = c[w, i]
