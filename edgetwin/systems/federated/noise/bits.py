@@ -78,6 +78,14 @@ def _add_lanes(values: Any, q: int, c: Any, step: Any) -> None:
 
 
 @jit
+def _add_two_lanes(values: Any, q: int, c: Any, other: Any, steps: Any) -> None:
+    """As `_add_lanes` for two perturbations at once."""
+    for i in range(min(_LANES, len(values) // 128 - q)):
+        for w in range(4):
+            add_words(values, 128 * (q + i) + 32 * w, (c[w, i], other[w, i]), steps)
+
+
+@jit
 def add_signs(values: Any, key: Any, block: int, number: int, step: Any, start: int) -> None:
     """values (128 * k,) += step * signs of a perturbation; start is the counter of values[0].
 
@@ -121,14 +129,20 @@ def trade_kept(
 def add_all_signs(values: Any, keys: Any, block: int, steps: Any) -> None:
     """values (128 * k,) += sum over s and j of steps[s, j] * signs of perturbation j of keys[s].
 
-    keys (n, 2) uint64, steps (n, perturbations): values pass through the nearest cache once.
+    keys (n, 2) uint64, steps (n, perturbations): values pass through the nearest cache once, and
+    two perturbations at a time are added to them.
     """
-    c = np.empty((4, _LANES), np.uint64)
+    c, other = np.empty((4, _LANES), np.uint64), np.empty((4, _LANES), np.uint64)
+    many = steps.shape[1]
     for q in range(0, len(values) // 128, _LANES):
-        for s in range(len(keys)):
-            for j in range(steps.shape[1]):
-                _many(c, keys[s], block, j, q)
-                _add_lanes(values, q, c, steps[s, j])
+        for k in range(0, steps.size - 1, 2):
+            s, j, t, i = k // many, k % many, (k + 1) // many, (k + 1) % many
+            _many(c, keys[s], block, j, q)
+            _many(other, keys[t], block, i, q)
+            _add_two_lanes(values, q, c, other, (steps[s, j], steps[t, i]))
+        if steps.size % 2:
+            _many(c, keys[-1], block, many - 1, q)
+            _add_lanes(values, q, c, steps[-1, -1])
 
 
 @jit
@@ -235,8 +249,14 @@ def derived_seed(seed: int, first: int, second: int = 0, third: int = 0) -> int:
     >>> derived_seed(7, 0, 1) != derived_seed(7, 1, 0)
     True
     """
-    low, high, *_ = words(seed, SEED, first, second, third)
-    return high << 32 | low
+    found: int = _seed(key_of(seed), first, second, third)
+    return found
+
+
+@jit
+def _seed(key: Any, first: int, second: int, third: int) -> Any:
+    low, high, _, _ = _words(key, SEED, first, second, third)
+    return high << np.uint64(32) | low
 
 
 def drawn(seed: int, first: int, second: int, n: int, count: int) -> NDArray[np.int64]:
