@@ -146,7 +146,8 @@ def learn_together(
     """`learn` of several clients; single steps of those that share a replica in one series."""
     replica = clients[0].replica
     if any(c.replica is not replica for c in clients) or any(order.steps != 1 for order in orders):
-        return [c.learn(*given) for c, *given in zip(clients, orders, drawn, strict=True)]
+        each = zip(clients, orders, drawn, strict=True)
+        return [client.learn(order, steps) for client, order, steps in each]
     for order in orders:
         replica.prepare(order)
     return [[packet] for packet in replica.method.estimates([one for (one,) in drawn])]

@@ -6,7 +6,7 @@ Written as an explicit vector, because the compiler's own vectoriser leaves this
 from typing import Any
 
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba.core import types
 from numba.extending import intrinsic
 
 _LINE = 16  # values of four bytes in a line of the cache
@@ -53,7 +53,7 @@ def _fetch_words(_: Any, values: Any, at: Any) -> Any:
         array = context.make_array(sig.args[0])(context, builder, args[0])
         byte, whole = ir.IntType(8).as_pointer(), ir.IntType(32)
         kind = ir.FunctionType(ir.VoidType(), [byte, whole, whole, whole])
-        fetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        fetch = builder.module.declare_intrinsic("llvm.prefetch.p0", fnty=kind)
         for line in (0, _LINE):
             at = builder.add(args[1], ir.Constant(args[1].type, line))
             place = builder.bitcast(builder.gep(array.data, [at]), byte)
