@@ -69,16 +69,19 @@ class Herd:
         total = np.array([work_of(job)[0] for job in jobs])
         start_many(self.states, rows, unit, first, count, total, self.table.rows[first, 0].copy())
 
-    def place(self, row: int, task: Task) -> tuple[int, int, int]:
-        """Unit and demand (first row, rows) of a job on the fastest unit that is on.
+    def demand(self, job: Job) -> tuple[int, int]:
+        """Demand (first row, rows) of a job; ValueError where it does not fit into memory."""
+        _check_memory(self.board, job)
+        return self.table.find(job)
 
-        ValueError where no unit can run it, it does not fit into memory, or a clock does not offer
-        what is asked of it.
+    def place(self, row: int, task: Task, demand: tuple[int, int]) -> tuple[int, int, int]:
+        """Unit and demand of a job on the fastest unit that is on.
+
+        ValueError where no unit can run it, or a clock does not offer what is asked of it.
         """
-        _check_memory(self.board, task.job)
         for domain, hz in task.freq_hz.items():
             self.board.opp(domain, hz)
-        first, count = self.table.find(task.job)
+        first, count = demand
         online = self.states["online"][row]
         for unit in self.table.fastest_first(first):
             if online[unit]:

@@ -303,12 +303,39 @@ def test_weights_on_another_device_move_as_they_do_on_the_processor(
 def test_losses_fetched_at_once_give_the_same_scalars(coupling: Any, difference: Any) -> None:
     optimizer, batch = two_blocks(p2=4, coupling=coupling, difference=difference)
     before = optimizer.snapshot()
-    tree = Tree(optimizer.how, optimizer.blocks, optimizer.grids, 3)
+    tree = Tree(optimizer.how, optimizer.blocks, optimizer.grids)
     with torch.inference_mode():
-        once = tree.scalars(batch.inputs, lambda output: float(optimizer.loss(output, batch)))
-        twice = scalars_from_afar(tree, batch.inputs, lambda output: optimizer.loss(output, batch))
+        once = tree.scalars(3, batch.inputs, lambda output: float(optimizer.loss(output, batch)))
+        twice = scalars_from_afar(
+            tree, 3, batch.inputs, lambda output: optimizer.loss(output, batch)
+        )
+    tree.rest()
     assert once == twice
     assert [g for block in once for g in block] == pytest.approx(
         optimizer.estimate(batch, 3).scalars.tolist()
     )
+    assert optimizer.snapshot() == before
+
+
+@pytest.mark.parametrize("more", [{}, {"dtype": torch.bfloat16}, {"wide": True}])
+@pytest.mark.parametrize("difference", ["central", "forward"])
+def test_a_series_of_estimates_is_each_by_itself(difference: Any, more: dict[str, Any]) -> None:
+    optimizer, batch = two_blocks(p2=4, difference=difference, **more)
+    before = optimizer.snapshot()
+    shown = [p.detach().clone() for block in optimizer.blocks for p in block.parameters()]
+    seeds = [5, 2**64 - 1, 5]
+    series = optimizer.estimates([(seed, batch) for seed in seeds])
+    alone = [optimizer.estimate(batch, seed) for seed in seeds]
+    assert [p.to_bytes() for p in series] == [p.to_bytes() for p in alone]
+    assert optimizer.snapshot() == before
+    after = [p for block in optimizer.blocks for p in block.parameters()]
+    assert all(map(torch.equal, shown, after))
+
+
+def test_weights_rest_after_a_series_that_breaks_off() -> None:
+    optimizer, batch = two_blocks()
+    before = optimizer.snapshot()
+    foreign = Batch(inputs=batch.inputs, labels=batch.labels + 1000)
+    with pytest.raises(IndexError):
+        optimizer.estimates([(1, batch), (2, foreign)])
     assert optimizer.snapshot() == before

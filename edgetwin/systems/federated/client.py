@@ -35,6 +35,8 @@ class Replica:
 
         ValueError where a round is missing.
         """
+        if records and records[-1].round < self.version:
+            return
         for record in records:
             if record.round > self.version:
                 raise ValueError(
@@ -45,6 +47,15 @@ class Replica:
                 self.method.replay(record.entries)
                 self.method.end_round([packet for _, packet in record.entries])
                 self.version += 1
+
+    def prepare(self, order: Order) -> None:
+        """Catch up to an order's version; ValueError where records in between are missing."""
+        self.catch_up(order.records)
+        if self.version != order.version:
+            raise ValueError(
+                f"an order for version {order.version} and a replica at {self.version}; the "
+                "records in between are missing."
+            )
 
     def save(self, path: Path) -> None:
         """Keep the replica in a file, whole or not at all."""
@@ -117,12 +128,7 @@ class Client:
         not finite is not taken, but reported: the server refuses it.
         """
         replica, taken, sent = self.replica, [], []
-        replica.catch_up(order.records)
-        if replica.version != order.version:
-            raise ValueError(
-                f"an order for version {order.version} and a replica at {replica.version}; the "
-                "records in between are missing."
-            )
+        replica.prepare(order)
         for step, (seed, batch) in enumerate(drawn):
             packet = replica.method.estimate(batch, seed)
             sent.append(packet)
@@ -132,3 +138,16 @@ class Client:
         for packet in reversed(taken):
             replica.method.apply(packet, -1.0)
         return sent
+
+
+def learn_together(
+    clients: Sequence[Client], orders: Sequence[Order], drawn: Sequence[Sequence[tuple[int, Batch]]]
+) -> list[list[Packet]]:
+    """`learn` of several clients; single steps of those that share a replica in one series."""
+    replica = clients[0].replica
+    if any(c.replica is not replica for c in clients) or any(order.steps != 1 for order in orders):
+        each = zip(clients, orders, drawn, strict=True)
+        return [client.learn(order, steps) for client, order, steps in each]
+    for order in orders:
+        replica.prepare(order)
+    return [[packet] for packet in replica.method.estimates([one for (one,) in drawn])]

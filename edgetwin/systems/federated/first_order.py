@@ -64,6 +64,10 @@ class FirstOrder:
         ]
         return Packet(seed=seed, scalars=torch.cat(flat).cpu().numpy(), kind=DENSE)
 
+    def estimates(self, drawn: Sequence[tuple[int, Batch]]) -> list[Packet]:
+        """As `Method.estimates`."""
+        return [self.estimate(batch, seed) for seed, batch in drawn]
+
     def apply(self, packet: Packet, weight: float) -> None:
         """As `Method.apply`: half a unit away from zero, so both signs round alike."""
         self.form.check(packet)

@@ -66,7 +66,8 @@ class Grid:
         self.is_near = device.type == "cpu"
         self._target: Any = self.master.numpy() if self.is_near else self.master
         self._add_noise = bits.add_noise if self.is_near else on_device.add_noise
-        self._is_plain = self.is_near and not wide  # straight to the compiled pass
+        is_kept = self.is_near and self._is_float and not wide
+        self._kept = np.empty(len(self.master) // 32, np.uint32) if is_kept else None  # signs
         self._show(parameters)
         self._cast()
 
@@ -88,27 +89,30 @@ class Grid:
         leans, self._leans = self._leans, (seed, number, step) if step else None
         if not self._is_float:
             self._cast(self._leans)
-            return
-        first = number
-        steps: tuple[float, ...] = (step * UNIT,)
-        if leans is not None:  # go from there in one pass where the noise allows it
-            _, first, held = leans
-            if first == number or step == 0:
-                steps = ((step - held) * UNIT,)
-            elif first == number - 1:
-                steps = (-held * UNIT, step * UNIT)
-            else:
-                self._add(seed, first, (-held * UNIT,))
-                first = number
-        if steps != (0.0,):
-            self._add(seed, first, steps)
-
-    def _add(self, seed: int, first: int, steps: tuple[float, ...]) -> None:
-        """master += sum over j of steps[j] * noise of first + j."""
-        if self._is_plain:
-            bits.add_signs(self._target, bits.key_of(seed), self.block, first, steps, 0)
+        elif self._kept is not None:
+            self._lean_near(leans, seed, number, step * UNIT)
+        elif leans is not None and (step == 0 or leans[:2] == (seed, number)):
+            self._add(*leans[:2], step - leans[2])
         else:
-            self._add_noise(self._target, seed, self.block, first, steps, wide=self.wide)
+            if leans is not None:
+                self._add(*leans[:2], -leans[2])
+            self._add(seed, number, step)
+
+    def _lean_near(
+        self, leans: tuple[int, int, int] | None, seed: int, number: int, step: float
+    ) -> None:
+        """From one perturbation to the next in one pass; of the last one the signs are kept."""
+        held = 0.0 if leans is None else leans[2] * UNIT
+        if step and (leans is None or leans[1] != number or leans[0] != seed):
+            low, high = bits.key_of(seed)
+            bits.trade_kept(self._target, self._kept, low, high, self.block, number, held, step)
+        elif step != held:
+            bits.add_kept(self._target, self._kept, step - held)
+
+    def _add(self, seed: int, number: int, step: int) -> None:
+        """master += step units * noise of that number."""
+        if step:
+            self._add_noise(self._target, seed, self.block, number, (step * UNIT,), wide=self.wide)
 
     def shift(self, seeds: Sequence[int], steps: Steps) -> None:
         """weights (and velocity) += sum of steps[s, j] units * noise of perturbation j of seeds[s].

@@ -57,6 +57,10 @@ class Method(Protocol):
         """A local step as a packet; the weights are bitwise as before."""
         ...
 
+    def estimates(self, drawn: Sequence[tuple[int, Batch]]) -> list[Packet]:
+        """`estimate` of many seeds and batches at the same weights."""
+        ...
+
     def apply(self, packet: Packet, weight: float) -> None:
         """Replay a step (weight > 0) or undo it (the same weight, negative), exactly."""
         ...

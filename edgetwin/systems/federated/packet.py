@@ -103,7 +103,9 @@ class PacketForm:
         if not np.isfinite(packet.scalars).all():
             raise ValueError("a packet with scalars that are not finite.")
 
-    def sizes(self, packet: Packet) -> list[float]:
-        """The largest magnitude in every group; not finite where a scalar is not."""
-        found: list[float] = np.maximum.reduceat(np.abs(packet.scalars), self._starts).tolist()
-        return found
+    def sizes(self, scalars: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The largest magnitude in every group of scalars, (..., count): (..., groups).
+
+        Not finite where a scalar is not.
+        """
+        return np.maximum.reduceat(np.abs(scalars), self._starts, axis=-1)

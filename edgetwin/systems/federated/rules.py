@@ -68,7 +68,7 @@ class Judge:
         """What is wrong with one packet, whoever sent it."""
         if (packet.kind, len(packet.scalars)) != (self.form.kind, self.form.count):
             return "malformed"
-        sizes = self.form.sizes(packet)
+        sizes = self.form.sizes(packet.scalars).tolist()
         if not all(map(math.isfinite, sizes)):
             return "not finite"
         return "impossible" if max(sizes) > self.form.limit else None
@@ -78,7 +78,7 @@ class Judge:
         if not uploads:
             return {}
         clients = sorted(uploads)
-        sizes = [self._largest(uploads[client]) for client in clients]
+        sizes = self._largest([uploads[client] for client in clients])
         bound = self.rules.factor * np.median(np.array([*self.sizes, *sizes]), axis=0)
         usual = (np.array(sizes) <= bound).all(axis=1).tolist()
         kept = {}
@@ -94,9 +94,12 @@ class Judge:
                 self.counts["outlier"] += 1
         return kept
 
-    def _largest(self, packets: Sequence[Packet]) -> list[float]:
-        """The largest magnitude in every group of an upload's scalars."""
-        return [max(column) for column in zip(*map(self.form.sizes, packets), strict=True)]
+    def _largest(self, uploads: Sequence[Sequence[Packet]]) -> list[list[float]]:
+        """The largest magnitude in every group of each upload's scalars."""
+        scalars = np.array([packet.scalars for packets in uploads for packet in packets])
+        firsts = np.cumsum([0, *map(len, uploads[:-1])])
+        found: list[list[float]] = np.maximum.reduceat(self.form.sizes(scalars), firsts).tolist()
+        return found
 
     def _cut(self, packet: Packet, bound: NDArray[np.float64]) -> Packet:
         parts = np.split(packet.scalars, np.cumsum(self.form.groups)[:-1])

@@ -7,7 +7,7 @@ from typing import Any, cast, final
 import numpy as np
 
 from edgetwin.fleet import Fleet, Round, Task
-from edgetwin.systems.federated.client import Batches, Client, Replica
+from edgetwin.systems.federated.client import Batches, Client, Replica, learn_together
 from edgetwin.systems.federated.messages import Order, Record
 from edgetwin.systems.federated.packet import packed
 from edgetwin.systems.federated.pricing import Prices
@@ -104,13 +104,11 @@ class Federation:
         """
         total = 0
         for first in range(0, len(arrived), _TOGETHER):
-            some = [(client, self.clients[client]) for client in arrived[first : first + _TOGETHER]]
-            drawn = [own.draw(orders[client]) for client, own in some]
-            found = [
-                own.learn(orders[client], one)
-                for (client, own), one in zip(some, drawn, strict=True)
-            ]
-            for (client, _), packets in zip(some, found, strict=True):
+            some = arrived[first : first + _TOGETHER]
+            own, asked = [self.clients[c] for c in some], [orders[c] for c in some]
+            drawn = [one.draw(order) for one, order in zip(own, asked, strict=True)]
+            found = learn_together(own, asked, drawn)
+            for client, packets in zip(some, found, strict=True):
                 data = packed(packets)
                 self.server.receive(client, data)
                 total += len(data)

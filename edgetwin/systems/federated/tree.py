@@ -24,40 +24,42 @@ class Unmoved:
 
 @final
 class Tree:
-    """One estimate: blocks to call, their weights, and the seed of the noise."""
+    """Estimates one after another: blocks to call, and their weights."""
 
     def __init__(
         self,
         how: Perturbing,
         calls: Sequence[Callable[[Any], Any]],
         weights: Sequence[Leaning],
-        seed: int,
     ) -> None:
-        self.how, self.calls, self.weights, self.seed = how, calls, weights, seed
-        self.found: list[list[list[float]]] = []  # by block and number
+        self.how, self.calls, self.weights = how, calls, weights
+        self._groups = how.groups
+        self._children = [how.children(block) for block in range(len(calls))]
 
-    def scalars(self, inputs: Any, loss: Callable[[Any], float]) -> list[list[float]]:
+    def scalars(self, seed: int, inputs: Any, loss: Callable[[Any], float]) -> list[list[float]]:
         """Projected gradients of every block from the losses of the last one's outputs.
 
-        Those of shared noise are averaged.
+        Those of shared noise are averaged. Weights stay perturbed, from where the next estimate
+        moves them on in one pass; `rest` ends that.
         """
-        self.loss, self.found = loss, [[[] for _ in range(n)] for n in self.how.groups]
-        try:
-            if self.how.difference == "central":
-                if self.how.coupling == "decoupled":
-                    self._decoupled(0, inputs, 0)
-                else:
-                    self._joint(0, (inputs, inputs), 0)
-            else:
-                self._forward(inputs)
-        finally:
-            for weights in self.weights:
-                weights.lean(self.seed, 0, 0.0)
+        self.seed, self.loss = seed, loss
+        self.found: list[list[list[float]]] = [[[] for _ in range(n)] for n in self._groups]
+        if self.how.difference == "forward":
+            self._forward(inputs)
+        elif self.how.coupling == "decoupled":
+            self._decoupled(0, inputs, 0)
+        else:
+            self._joint(0, (inputs, inputs), 0)
         return [[sum(parts) / len(parts) for parts in block] for block in self.found]
+
+    def rest(self) -> None:
+        """All weights as they were before the first estimate."""
+        for weights in self.weights:
+            weights.lean(0, 0, 0.0)
 
     def _numbers(self, block: int, parent: int) -> range:
         """The noise of a block's perturbations at one parent."""
-        m = self.how.children(block)
+        m = self._children[block]
         start = 0 if self.how.shared else parent * m
         return range(start, start + m)
 
@@ -67,21 +69,20 @@ class Tree:
 
     def _decoupled(self, block: int, activation: Any, parent: int) -> float:
         """Mean loss below an activation, while the scalars of everything below are noted."""
-        lean, call = self.weights[block].lean, self.calls[block]
-        eps, numbers, total = self.how.eps, self._numbers(block, parent), 0.0
-        for i, number in enumerate(numbers):
-            sides = []
-            for k, step in enumerate((eps, -eps)):
-                lean(self.seed, number, step)
-                output = call(activation)
-                if block + 1 == len(self.calls):
-                    sides.append(self.loss(output))
-                else:
-                    node = 2 * (parent * len(numbers) + i) + k
-                    sides.append(self._decoupled(block + 1, output, node))
-            up, down = sides
-            self.found[block][number].append((up - down) / (2 * eps))
+        lean, call, loss = self.weights[block].lean, self.calls[block], self.loss
+        seed, eps, numbers = self.seed, self.how.eps, self._numbers(block, parent)
+        is_last, found, total = block + 1 == len(self.calls), self.found[block], 0.0
+        node = 2 * parent * len(numbers)
+        for number in numbers:
+            lean(seed, number, eps)
+            output = call(activation)
+            up = loss(output) if is_last else self._decoupled(block + 1, output, node)
+            lean(seed, number, -eps)
+            output = call(activation)
+            down = loss(output) if is_last else self._decoupled(block + 1, output, node + 1)
+            found[number].append((up - down) / (2 * eps))
             total += (up + down) / 2
+            node += 2
         return total / len(numbers)
 
     def _joint(self, block: int, pair: tuple[Any, Any], parent: int) -> float:
@@ -89,7 +90,7 @@ class Tree:
         eps = self.how.eps
         if block == len(self.calls):
             return (self.loss(pair[0]) - self.loss(pair[1])) / (2 * eps)
-        numbers, m, below = self._numbers(block, parent), self.how.children(block), []
+        numbers, m, below = self._numbers(block, parent), self._children[block], []
         for i, number in enumerate(numbers):
             up = self._at(block, number, eps, pair[0])
             down = self._at(block, number, -eps, pair[1])
@@ -106,6 +107,7 @@ class Tree:
 
     def _forward(self, inputs: Any) -> None:
         """Differences from the unperturbed loss."""
+        self.rest()
         if self.how.coupling == "decoupled":
             self._star(0, inputs)
             return
@@ -118,7 +120,7 @@ class Tree:
         """Mean difference quotient below an activation, all blocks above it perturbed."""
         if block == len(self.calls):
             return (self.loss(activation) - base) / self.how.eps
-        numbers, m, below = self._numbers(block, parent), self.how.children(block), []
+        numbers, m, below = self._numbers(block, parent), self._children[block], []
         for i, number in enumerate(numbers):
             up = self._at(block, number, self.how.eps, activation)
             below.append(self._chain(block + 1, up, parent * m + i, base))
@@ -134,5 +136,5 @@ class Tree:
             for call in self.calls[block + 1 :]:
                 above = call(above)
             self.found[block][number].append((self.loss(above) - base) / self.how.eps)
-        self.weights[block].lean(self.seed, 0, 0.0)
+        self.weights[block].lean(0, 0, 0.0)
         return base

@@ -53,6 +53,10 @@ class ZeroOrder:
         """As `Method.estimate`."""
         return self.optimizer.estimate(batch, seed, noise_seed=self.noise_seed(seed))
 
+    def estimates(self, drawn: Sequence[tuple[int, Batch]]) -> list[Packet]:
+        """As `Method.estimates`, in fewer passes over the weights."""
+        return self.optimizer.estimates(drawn, [self.noise_seed(seed) for seed, _ in drawn])
+
     def apply(self, packet: Packet, weight: float) -> None:
         """As `Method.apply`."""
         self.optimizer.apply(packet, weight, noise_seed=self.noise_seed(packet.seed))

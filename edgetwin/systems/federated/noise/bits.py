@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edgetwin.systems.federated.noise.expand import add_words
+from edgetwin.systems.federated.noise.expand import add_words, fetch_words
 from hw_models.compiled import inline, jit
 
 NOISE, SEED, ROUNDING, POOL, DRAW = range(5)
@@ -30,6 +30,7 @@ _MASK = 0xFFFFFFFF
 
 Array = NDArray[np.float64]
 _LANES = 16  # counters whose bits are made at once
+_AHEAD = 256  # values that are on their way while others are added to
 
 
 @inline
@@ -85,33 +86,63 @@ def _add_two_lanes(values: Any, q: int, c: Any, other: Any, steps: Any) -> None:
 
 
 @jit
-def add_signs(values: Any, key: Any, block: int, first: int, steps: Any, start: int) -> None:
-    """values (128 * k,) += sum over j of steps[j] * signs of perturbation first + j.
+def add_signs(values: Any, key: Any, block: int, number: int, step: Any, start: int) -> None:
+    """values (128 * k,) += step * signs of a perturbation; start is the counter of values[0].
 
-    key has two words, steps is a tuple of one or two numbers, start the counter of values[0].
+    key has two words.
     """
-    c, other = np.empty((4, _LANES), np.uint64), np.empty((4, _LANES), np.uint64)
+    c = np.empty((4, _LANES), np.uint64)
     for q in range(0, len(values) // 128, _LANES):
-        _many(c, key, block, first, start + q)
-        if len(steps) == 1:
-            _add_lanes(values, q, c, steps[0])
-        else:
-            _many(other, key, block, first + 1, start + q)
-            _add_two_lanes(values, q, c, other, steps)
+        _many(c, key, block, number, start + q)
+        _add_lanes(values, q, c, step)
+
+
+@jit
+def add_kept(values: Any, kept: Any, step: float) -> None:
+    """values (32 * k,) += step * the signs kept as bits in words, (k,) uint32."""
+    for i in range(len(kept)):
+        fetch_words(values, 32 * i + _AHEAD)
+        add_words(values, 32 * i, (np.uint64(kept[i]),), (step,))
+
+
+@jit
+def trade_kept(
+    values: Any, kept: Any, low: int, high: int, block: int, number: int, held: float, step: float
+) -> None:
+    """values (128 * k,) -= held * the signs kept, += step * those of a perturbation, kept from now.
+
+    low and high are the words of the key; kept (4 * k,) uint32.
+    """
+    c, key = np.empty((4, _LANES), np.uint64), (low, high)
+    for q in range(0, len(values) // 128, _LANES):
+        _many(c, key, block, number, q)
+        for i in range(min(_LANES, len(values) // 128 - q)):
+            for w in range(4):
+                at = 4 * (q + i) + w
+                fetch_words(values, 32 * at + _AHEAD)
+                pair = (np.uint64(kept[at]), c[w, i])
+                add_words(values, 32 * at, pair, (-held, step))
+                kept[at] = c[w, i]
 
 
 @jit
 def add_all_signs(values: Any, keys: Any, block: int, steps: Any) -> None:
     """values (128 * k,) += sum over s and j of steps[s, j] * signs of perturbation j of keys[s].
 
-    keys (n, 2) uint64, steps (n, perturbations): values pass through the nearest cache once.
+    keys (n, 2) uint64, steps (n, perturbations): values pass through the nearest cache once, and
+    two perturbations at a time are added to them.
     """
-    c = np.empty((4, _LANES), np.uint64)
+    c, other = np.empty((4, _LANES), np.uint64), np.empty((4, _LANES), np.uint64)
+    many = steps.shape[1]
     for q in range(0, len(values) // 128, _LANES):
-        for s in range(len(keys)):
-            for j in range(steps.shape[1]):
-                _many(c, keys[s], block, j, q)
-                _add_lanes(values, q, c, steps[s, j])
+        for k in range(0, steps.size - 1, 2):
+            s, j, t, i = k // many, k % many, (k + 1) // many, (k + 1) % many
+            _many(c, keys[s], block, j, q)
+            _many(other, keys[t], block, i, q)
+            _add_two_lanes(values, q, c, other, (steps[s, j], steps[t, i]))
+        if steps.size % 2:
+            _many(c, keys[-1], block, many - 1, q)
+            _add_lanes(values, q, c, steps[-1, -1])
 
 
 @jit
@@ -150,8 +181,8 @@ def add_noise(
         scaled = np.array(steps, values.dtype)
         add_sums(values, key, block, first, scaled, start // 8, _POPS[values.dtype])
     else:
-        for j in range(0, len(steps), 2):  # two at a time: values pass through the caches once
-            add_signs(values, key, block, first + j, tuple(steps[j : j + 2]), start // 128)
+        for j, step in enumerate(steps):
+            add_signs(values, key, block, first + j, step, start // 128)
 
 
 def add_all_noise(
@@ -218,8 +249,14 @@ def derived_seed(seed: int, first: int, second: int = 0, third: int = 0) -> int:
     >>> derived_seed(7, 0, 1) != derived_seed(7, 1, 0)
     True
     """
-    low, high, *_ = words(seed, SEED, first, second, third)
-    return high << 32 | low
+    found: int = _seed(key_of(seed), first, second, third)
+    return found
+
+
+@jit
+def _seed(key: Any, first: int, second: int, third: int) -> Any:
+    low, high, _, _ = _words(key, SEED, first, second, third)
+    return high << np.uint64(32) | low
 
 
 def drawn(seed: int, first: int, second: int, n: int, count: int) -> NDArray[np.int64]:

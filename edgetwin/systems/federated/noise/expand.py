@@ -9,6 +9,8 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
+_LINE = 16  # values of four bytes in a line of the cache
+_TO_WRITE = (1, 3, 1)  # llvm.prefetch: a write will come, keep it near, it is data
 _WIDTH = 8  # values at a time, a vector of 256 bits; wider ones are fused by the compiler
 
 
@@ -43,6 +45,23 @@ def _add_words(_: Any, values: Any, at: Any, words: Any, steps: Any) -> Any:
     return signature, generate
 
 
+@intrinsic
+def _fetch_words(_: Any, values: Any, at: Any) -> Any:
+    signature = types.void(values, types.intp)
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> None:
+        array = context.make_array(sig.args[0])(context, builder, args[0])
+        byte, whole = ir.IntType(8).as_pointer(), ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [byte, whole, whole, whole])
+        fetch = builder.module.declare_intrinsic("llvm.prefetch.p0", fnty=kind)
+        for line in (0, _LINE):
+            at = builder.add(args[1], ir.Constant(args[1].type, line))
+            place = builder.bitcast(builder.gep(array.data, [at]), byte)
+            builder.call(fetch, [place, *(ir.Constant(whole, flag) for flag in _TO_WRITE)])
+
+    return signature, generate
+
+
 def _spread(builder: Any, value: Any) -> Any:
     vector, places = ir.VectorType(value.type, _WIDTH), ir.VectorType(ir.IntType(32), _WIDTH)
     empty = ir.Constant(vector, ir.Undefined)
@@ -54,4 +73,10 @@ add_words: Any = _add_words
 """values[at : at + 32] += steps[j] where a bit of words[j] is set (lowest first), else -steps[j].
 
 words and steps are tuples of one length; words are uint64 of which the lower half counts.
+"""
+
+fetch_words: Any = _fetch_words
+"""Begin to bring values[at : at + 32], of four bytes each, near; they may lie beyond the end.
+
+Another thread of a matrix product may have read them; to be written, they must be had alone.
 """
