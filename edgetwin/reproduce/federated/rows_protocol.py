@@ -53,8 +53,27 @@ def thousand(quick: bool) -> dict[str, Any]:
     """Time of rounds besides forward passes, over theirs; time to price a round on the fleet.
 
     Rounds take turns: of one the whole time is taken, of the next that of its forward calls. So
-    what timing every call takes is in neither; medians over rounds are compared.
+    what timing every call takes is in neither; medians over rounds are compared. torch has one
+    thread: what a second one did of the forward passes would be in no time of this one.
     """
+    with _one_thread():
+        return _timed_rounds(quick)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """torch with one thread, as many as before afterwards."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _timed_rounds(quick: bool) -> dict[str, Any]:
     from edgetwin.fleet import Fleet
     from edgetwin.systems.federated.boards import mixed_clients
     from edgetwin.systems.federated.mlp import ResidualMLP
