@@ -71,7 +71,7 @@ class Rollout:
         self.chip: Chip = chip_of(board)
         given = with_inference(board, manager.period_s) if manager.on_npu else board
         self.batch = BatchSimulator(
-            given, len(scenarios), scenario=scenarios, seeds=seeds, sample=sample
+            given, len(scenarios), scenario=scenarios, seeds=seeds, sample=sample, keep_lives=True
         )
         for domain in self.chip.domains:
             self.batch.set_governor(domain, manager.governor)

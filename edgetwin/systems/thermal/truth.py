@@ -23,6 +23,8 @@ States = NDArray[Any]
 class Truth:
     """States of boards on demand: states(which) are copies (k,) of STATE_DTYPE.
 
+    Those of a batch lack what it does not keep of jobs: job_rows, job_total, job_alive_s.
+
     records (m,) the boards that occur, of_board (n,) which of them each is, tables (m, rows,
     columns) what programs ask for on each, averaged over the phases of a pass.
     """
