@@ -133,7 +133,7 @@ def training_slot(n: Any, lane: int, at: Any, firsts: Any) -> int:
     for j in range(n[at.slots, lane]):
         if n[at.job_serial + j, lane] > 0:
             for first in firsts:
-                if n[at.job_first + j, lane] == first:
+                if n[at.job_row + j, lane] == first:
                     return j
     return -1
 

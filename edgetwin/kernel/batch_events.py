@@ -123,10 +123,10 @@ def _turn_phase(f: Any, n: Any, lane: int, at: Any, visit: Any, j: int) -> None:
     table = visit[TABLE]
     plans = visit[PLANS]
     who = visit[WHO]
-    first = n[at.job_first + j, lane]
+    entry = plans[who[lane], n[at.job_serial + j, lane] - 1]
     row = n[at.job_row + j, lane] + 1
-    if row == first + plans[who[lane], n[at.job_serial + j, lane] - 1].rows:
-        row = first
+    if row == entry.first + entry.rows:
+        row = entry.first
     n[at.job_row + j, lane] = row
     f[at.job_phase_left + j, lane] = table[row, 0]
 

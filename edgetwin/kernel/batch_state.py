@@ -37,8 +37,8 @@ _BY = {
         "job_done", "job_alive_s", "job_below_s", "job_l2d_rate", "job_total",
     ),
 }  # fmt: skip
-# What a batch does not keep: scratch, and of a job what its plan or its owner knows.
-_UNUSED = ("change_w", "job_rows", "job_total", "job_alive_s")
+# What a batch does not keep: scratch, and of a job what its entry of the plan tells.
+_UNUSED = ("change_w", "job_first", "job_rows", "job_total", "job_alive_s")
 # What a batch knows of a board beyond the scalar state, which leaves these to Python: the next
 # event of its plan, the end of its list, when it comes (or NEVER); jobs that ended, wait, are yet
 # to come; 1 if the run ends with its jobs; when to stop.
@@ -54,9 +54,9 @@ _FLOWING = (
     "target", "switch_ns", "online", "event_ns", "end_ns", "ambient_c", "cap_w", "traffic",
     "busy", "busy_s", "modes", "push", "power_w", "gain_w", "leak_w", "energy_j", "peak_extra_w",
     "modes_integral", "aimed_s", "below_s", "throttled_s", "over_cap_s", "overshoot", "peak_w",
-    "peak_c", "job_serial", "job_unit", "job_first", "job_row", "job_hold_ns", "job_event_ns",
-    "job_ends", "job_left", "job_phase_left", "job_rate", "job_target", "job_done",
-    "job_below_s", "job_l2d_rate",
+    "peak_c", "job_serial", "job_unit", "job_row", "job_hold_ns", "job_event_ns", "job_ends",
+    "job_left", "job_phase_left", "job_rate", "job_target", "job_done", "job_below_s",
+    "job_l2d_rate",
 )  # fmt: skip
 
 

@@ -60,14 +60,10 @@ def _end(n: Any, lane: int, slot: int, visit: Any) -> None:
     at = visit[AT]
     state = visit[STATE]
     plans = visit[PLANS]
-    lives = visit[LIVES]
     who = visit[WHO]
     a = at[0]
-    ended = state[0].job_serial[slot] - 1
-    plans[who[lane], ended].kind = ENDED
-    if lives.shape[1] > 0:
-        _note_life(lives[who[lane], ended], plans[who[lane], ended], state[0], slot)
-    n[a.finished, lane] += 1
+    s = state[0]
+    _finish(n, lane, s.job_serial[slot] - 1, visit, s.job_done[slot], s.job_below_s[slot])
     free_job(state, slot)
     if n[a.waiting, lane] > 0:
         for e in range(n[a.event_end, lane]):
@@ -78,11 +74,19 @@ def _end(n: Any, lane: int, slot: int, visit: Any) -> None:
 
 
 @jit
-def _note_life(life: Any, entry: Any, s: Any, slot: int) -> None:
-    """What became of the job of an entry, before its slot is freed."""
-    life.done = s.job_done[slot]
-    life.alive_s = (s.t_ns - entry.t_ns) * 1e-9
-    life.below_s = s.job_below_s[slot]
+def _finish(n: Any, lane: int, e: int, visit: Any, done: float, below_s: float) -> None:
+    """The job of an entry has ended; what became of it is noted where lives are kept."""
+    at = visit[AT]
+    state = visit[STATE]
+    plans = visit[PLANS]
+    lives = visit[LIVES]
+    who = visit[WHO]
+    n[at[0].finished, lane] += 1
+    plans[who[lane], e].kind = ENDED
+    if lives.shape[1] > 0:
+        lives[who[lane], e].done = done
+        lives[who[lane], e].alive_s = (state[0].t_ns - plans[who[lane], e].t_ns) * 1e-9
+        lives[who[lane], e].below_s = below_s
 
 
 @jit
@@ -182,12 +186,12 @@ def _depart(n: Any, lane: int, e: int, visit: Any) -> None:
     state = visit[STATE]
     plans = visit[PLANS]
     who = visit[WHO]
-    a = at[0]
-    if plans[who[lane], e].kind == WAITING:
-        plans[who[lane], e].kind = ENDED
-        n[a.waiting, lane] -= 1
-        n[a.finished, lane] += 1
-    elif plans[who[lane], e].kind == RUNNING:
+    entry = plans[who[lane], e]
+    if entry.kind == WAITING:
+        n[at[0].waiting, lane] -= 1
+        waited_s = (state[0].t_ns - entry.t_ns) * 1e-9
+        _finish(n, lane, e, visit, 0.0, waited_s if entry.target > 0.0 else 0.0)
+    elif entry.kind == RUNNING:
         for j in range(SLOTS):
             if state[0].job_serial[j] == 1 + e:
                 _end(n, lane, j, visit)

@@ -60,7 +60,7 @@ def lives_of(batch: BatchSimulator) -> Lives:
             lives[name][boards, serial[boards] - 1] = batch.get(f"job_{name}", j)[boards]
     since_s = (batch.get("t_ns")[:, None] - plans["t_ns"]) * 1e-9
     waits = plans["kind"] == WAITING
-    lives["below_s"][waits] = since_s[waits]
+    lives["below_s"][waits] = np.where(plans["target"] > 0.0, since_s, 0.0)[waits]
     live = waits | (plans["kind"] == RUNNING)
     lives["alive_s"][live] = since_s[live]
     board, at = np.nonzero(live | (plans["kind"] == ENDED))

@@ -154,7 +154,7 @@ class Rollout:
         batch = self.batch
         move_all(
             batch.whole, batch.layout.at, batch.records, batch.groups_per_board,
-            np.ascontiguousarray(moves), self._refill_ns, self._latency_ns,
+            batch.plans, np.ascontiguousarray(moves), self._refill_ns, self._latency_ns,
         )  # fmt: skip
         boards, which = np.nonzero(moves[:, :, 0] >= 0)
         self.rest_s[boards, moves[boards, which, 0]] = 0.0
