@@ -127,7 +127,10 @@ class BoardVectorEnv(VectorEnv[Observations, Any, NDArray[Any]], ABC):
         for i in np.flatnonzero(mask).tolist():
             if seeds[i] is not None:
                 self._streams.start(i, seeds[i])
-        self._obs = self._obs.copy()
+        if mask.all():
+            self._hand_over()
+        else:
+            self._obs = self._obs.copy()
         self._start(mask, given)
         info = LazyInfo()
         info._entries = (
@@ -183,9 +186,8 @@ class BoardVectorEnv(VectorEnv[Observations, Any, NDArray[Any]], ABC):
         infos["final_obs"] and infos["final_info"].
         """
         checked = self._checked(actions)
-        shape, frozen = self._obs.shape, self._done
-        del self._obs  # they are the caller's, and may be gone: those that follow take their room
-        self._obs = np.empty(shape, np.float32)
+        self._hand_over()
+        frozen = self._done
         if frozen.any():
             frozen = frozen.copy()
             self._start(frozen, {})
@@ -207,6 +209,12 @@ class BoardVectorEnv(VectorEnv[Observations, Any, NDArray[Any]], ABC):
             self._done = done
             infos = self._infos()
         return self._obs, rewards, terminated, truncated, infos
+
+    def _hand_over(self) -> None:
+        """Observations are the caller's; if dropped, the next take their room."""
+        shape = self._obs.shape
+        del self._obs
+        self._obs = np.empty(shape, np.float32)
 
     def _infos(self) -> LazyInfo:
         info = LazyInfo()
