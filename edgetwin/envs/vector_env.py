@@ -127,13 +127,17 @@ class BoardVectorEnv(VectorEnv[Observations, Any, NDArray[Any]], ABC):
         for i in np.flatnonzero(mask).tolist():
             if seeds[i] is not None:
                 self._streams.start(i, seeds[i])
+        if mask.all():
+            self._hand_over()
+        else:
+            self._obs = self._obs.copy()
         self._start(mask, given)
         info = LazyInfo()
         info._entries = (
             self._entries if mask.all() else batch_entries(self.one, self.num_envs, mask)
         )
         info._block = self.batch.readings.copy()
-        return self._obs.copy(), info
+        return self._obs, info
 
     def _seeds(self, seed: int | Sequence[int | None] | None) -> Sequence[int | None]:
         if seed is None:
@@ -181,11 +185,13 @@ class BoardVectorEnv(VectorEnv[Observations, Any, NDArray[Any]], ABC):
         whose reward is 0. "SameStep": it starts at once; its last observation and info are
         infos["final_obs"] and infos["final_info"].
         """
+        checked = self._checked(actions)
+        self._hand_over()
         frozen = self._done
         if frozen.any():
             frozen = frozen.copy()
             self._start(frozen, {})
-        self._act(self._checked(actions), frozen)
+        self._act(checked, frozen)
         self.batch.run()
         self._look(self._all)
         self._steps += 1
@@ -202,7 +208,13 @@ class BoardVectorEnv(VectorEnv[Observations, Any, NDArray[Any]], ABC):
         else:
             self._done = done
             infos = self._infos()
-        return self._obs.copy(), rewards, terminated, truncated, infos
+        return self._obs, rewards, terminated, truncated, infos
+
+    def _hand_over(self) -> None:
+        """Observations are the caller's; if dropped, the next take their room."""
+        shape = self._obs.shape
+        del self._obs
+        self._obs = np.empty(shape, np.float32)
 
     def _infos(self) -> LazyInfo:
         info = LazyInfo()

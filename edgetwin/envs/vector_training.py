@@ -89,8 +89,8 @@ class TrainingVectorEnv(BoardVectorEnv):
         batch = self.batch
         look_training(
             batch.floats, batch.whole, batch.layout.at, batch.records, batch.groups_per_board,
-            self._gpu, self._domain, self._firsts, self._batch, self._progress, self._seen_ns,
-            self._obs, batch.readings, self._rewards, self._over, seen,
+            self._gpu, self._domain, self._firsts, self._totals, self._batch, self._progress,
+            self._seen_ns, self._obs, batch.readings, self._rewards, self._over, seen,
         )  # fmt: skip
 
 
@@ -120,8 +120,8 @@ def begin_training(
                 slot = training_slot(n[g], lane, a, firsts[i])
                 wanted = actions[i, 1]
                 if slot >= 0 and wanted != batch[i]:
-                    first, total = firsts[i, wanted], totals[i, wanted]
-                    change_batch_board(f[g], n[g], lane, a, slot, first, total)
+                    share = totals[i, wanted] / totals[i, batch[i]]
+                    change_batch_board(f[g], n[g], lane, a, slot, firsts[i, wanted], share)
                     batch[i] = wanted
         runs = load(n[g], a.end_ns) > load(n[g], a.t_ns)
         request_lanes(n[g], a, b, domain, load(n[g], a.fixed + domain), runs)
@@ -133,7 +133,7 @@ def training_slot(n: Any, lane: int, at: Any, firsts: Any) -> int:
     for j in range(n[at.slots, lane]):
         if n[at.job_serial + j, lane] > 0:
             for first in firsts:
-                if n[at.job_first + j, lane] == first:
+                if n[at.job_row + j, lane] == first:
                     return j
     return -1
 
@@ -141,8 +141,8 @@ def training_slot(n: Any, lane: int, at: Any, firsts: Any) -> int:
 @free
 def look_training(
     f: Any, n: Any, at: Any, boards: Any, per_board: int, gpu: int, domain: int, firsts: Any,
-    batch: Any, progress: Any, seen_ns: Any, obs: Any, readings: Any, rewards: Any, over: Any,
-    seen: Any,
+    totals: Any, batch: Any, progress: Any, seen_ns: Any, obs: Any, readings: Any, rewards: Any,
+    over: Any, seen: Any,
 ) -> None:  # fmt: skip
     """Fill observations, readings, rewards and what is over, one row per board that is seen."""
     a = at[0]
@@ -162,7 +162,7 @@ def look_training(
             obs[i, 4] = batch[i] / max(1, firsts.shape[1] - 1)
             slot = training_slot(n[g], lane, a, firsts[i])
             obs[i, 0] = hot_c[0, lane]
-            _see(f[g], n[g], lane, a, b, gpu, domain, slot, obs[i])
+            _see(f[g], n[g], lane, a, b, gpu, domain, slot, totals[i, batch[i]], obs[i])
             done = float(obs[i, 5])
             late = (n[g, a.t_ns, lane] - seen_ns[i]) * 1e-9 / WORTHLESS_S
             row[REWARD_A] = PROGRESS_WEIGHT * (done - progress[i] - late)
@@ -175,9 +175,13 @@ def look_training(
 
 @jit
 def _see(
-    f: Any, n: Any, lane: int, at: Any, b: Any, gpu: int, domain: int, slot: int, obs: Any
-) -> None:
-    """The observation of one board but for heat and batch; see `look` of training.py."""
+    f: Any, n: Any, lane: int, at: Any, b: Any, gpu: int, domain: int, slot: int, total: float,
+    obs: Any,
+) -> None:  # fmt: skip
+    """The observation of one board but for heat and batch; see `look` of training.py.
+
+    total: samples in all with the batch size that runs.
+    """
     drawn_w = f[at.rail_w + b.input_rail, lane]
     obs[1] = 0.0 if np.isnan(drawn_w) else min(max(drawn_w, 0.0), POWER_LIMIT_W)
     obs[2] = min(f[at.cap_w, lane], POWER_LIMIT_W)
@@ -185,7 +189,7 @@ def _see(
     obs[5] = 1.0 if n[at.finished, lane] > 0 else 0.0
     obs[6] = 0.0
     if slot >= 0:
-        obs[5] = 1.0 - f[at.job_left + slot, lane] / f[at.job_total + slot, lane]
+        obs[5] = 1.0 - f[at.job_left + slot, lane] / total
         obs[6] = min(f[at.job_rate + slot, lane], TOTAL_RATE_LIMIT)
     obs[7] = min(1.0, f[at.busy + gpu, lane])
     obs[8] = n[at.throttled, lane]

@@ -26,7 +26,6 @@ def account_lanes(f: Any, n: Any, at: Any, b: Any, dt_s: Any, mean_w: Any, mask:
         put(f, at.job_left + j, here, left - work)
         put(f, at.job_phase_left + j, here, max(load(f, at.job_phase_left + j) - work, 0.0))
         add(f, at.job_done + j, here, work)
-        add(f, at.job_alive_s + j, here, dt_s)
         target = load(f, at.job_target + j)
         aimed = here & (target > 0.0)
         below = aimed & below_target(rate, target)

@@ -6,7 +6,7 @@ from edgetwin.kernel.batch_account import account_lanes
 from edgetwin.kernel.batch_coast import coast_lanes
 from edgetwin.kernel.batch_heat import pass_time
 from edgetwin.kernel.batch_inputs import refresh_lanes, slots_in_use
-from edgetwin.kernel.batch_visit import AT, BOARD, TABLE, end_jobs, happen
+from edgetwin.kernel.batch_visit import AT, BOARD, PLANS, TABLE, WHO, end_jobs, happen
 from edgetwin.kernel.state import NEVER
 from hw_models.compiled import jit
 from hw_models.lane_functions import (
@@ -14,7 +14,6 @@ from hw_models.lane_functions import (
     floats,
     lane_numbers,
     load,
-    pick,
     put,
     where,
     whole,
@@ -41,7 +40,7 @@ def go_through(f: Any, n: Any, w: Any, v: Any, visit: Any, which: int, is_whole:
         live = live & (t_ns < end_ns) & (t_ns < load(n, at.tick) * b.period_ns)
         if bits(live) == 0:
             return stopped
-        ended = due_lanes(f, n, at, b, table, live)
+        ended = due_lanes(f, n, visit, live)
         if is_whole:
             end_on(f, n, visit, ended)
             happen_on(f, n, visit, bits(live & (load(n, at.event_ns) <= t_ns)))
@@ -73,8 +72,10 @@ def happen_on(f: Any, n: Any, visit: Any, which: int) -> None:
 
 
 @jit
-def due_lanes(f: Any, n: Any, at: Any, b: Any, table: Any, todo: Any) -> int:
+def due_lanes(f: Any, n: Any, visit: Any, todo: Any) -> int:
     """Do what is due now: clocks, ends of migrations, phases; the boards (bits) where jobs end."""
+    at = visit[AT][0]
+    b = visit[BOARD][0]
     t_ns = load(n, at.t_ns)
     for d in range(b.domains):
         now = todo & (load(n, at.switch_ns + d) <= t_ns)
@@ -86,7 +87,7 @@ def due_lanes(f: Any, n: Any, at: Any, b: Any, table: Any, todo: Any) -> int:
     for j in range(slots_in_use(n, at)):
         now = todo & (load(n, at.job_event_ns + j) <= t_ns)
         if bits(now) != 0:
-            ended = ended | _job_due(f, n, at, table, j, now)
+            ended = ended | _job_due(f, n, at, visit, j, now)
     return bits(ended)
 
 
@@ -99,7 +100,7 @@ def end_on(f: Any, n: Any, visit: Any, which: int) -> None:
 
 
 @jit
-def _job_due(f: Any, n: Any, at: Any, table: Any, j: int, now: Any) -> Any:
+def _job_due(f: Any, n: Any, at: Any, visit: Any, j: int, now: Any) -> Any:
     """The jobs in a slot resume, change phase or end; the boards where they end."""
     put(n, at.dirty, now, 1)
     put(n, at.job_event_ns + j, now, NEVER)
@@ -109,15 +110,25 @@ def _job_due(f: Any, n: Any, at: Any, table: Any, j: int, now: Any) -> Any:
     put(f, at.job_done + j, ends, load(f, at.job_done + j) + load(f, at.job_left + j))
     put(f, at.job_left + j, ends, 0.0)
     put(n, at.job_unit + j, ends, -1)
-    turns = now & ~held & ~ends
-    first = load(n, at.job_first + j)
-    row = load(n, at.job_row + j) + 1
-    row = where(row == first + load(n, at.job_rows + j), first, row)
-    put(n, at.job_row + j, turns, row)
-    flat = table.reshape(-1)
-    phase = pick(flat, where(turns, row, 0) * table.shape[1])
-    put(f, at.job_phase_left + j, turns, phase)
+    turns = bits(now & ~held & ~ends)
+    for lane in range(LANES):
+        if (turns >> lane) & 1:
+            _turn_phase(f, n, lane, at, visit, j)
     return ends
+
+
+@jit
+def _turn_phase(f: Any, n: Any, lane: int, at: Any, visit: Any, j: int) -> None:
+    """The program in a slot goes on with its next phase; after its last the first follows."""
+    table = visit[TABLE]
+    plans = visit[PLANS]
+    who = visit[WHO]
+    entry = plans[who[lane], n[at.job_serial + j, lane] - 1]
+    row = n[at.job_row + j, lane] + 1
+    if row == entry.first + entry.rows:
+        row = entry.first
+    n[at.job_row + j, lane] = row
+    f[at.job_phase_left + j, lane] = table[row, 0]
 
 
 @jit

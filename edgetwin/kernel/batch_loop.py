@@ -56,7 +56,7 @@ def _begin_period(f: Any, n: Any, w: Any, v: Any, visit: Any) -> int:
     todo = t_ns <= end_ns
     if bits(todo) == 0:
         return 0
-    end_on(f, n, visit, due_lanes(f, n, at, b, table, todo))
+    end_on(f, n, visit, due_lanes(f, n, visit, todo))
     due = todo & (load(n, at.sampled) * b.period_ns <= t_ns)
     if bits(due) != 0:
         refresh_dirty(f, n, at, b, table, w, v, due)
@@ -86,15 +86,16 @@ def _begin_period(f: Any, n: Any, w: Any, v: Any, visit: Any) -> int:
 
 @free
 def run_groups(
-    f: Any, n: Any, at: Any, boards: Any, tables: Any, orders: Any, plans: Any, words: Any,
-    rows: Any, first: int, last: int, per_board: int,
+    f: Any, n: Any, at: Any, boards: Any, tables: Any, orders: Any, plans: Any, lives: Any,
+    words: Any, rows: Any, first: int, last: int, per_board: int,
 ) -> None:  # fmt: skip
     """Run groups first to last - 1, each board until its own end_ns; needs no Python.
 
     f (groups, float_rows, LANES) and n (groups, whole_rows, LANES); boards (k,) records, tables
     (k, rows, columns), orders (k, rows, UNITS), each for per_board groups in turn; plans
-    (n_boards, entries); words: those of floats and of whole numbers, and rows: see `Layout`. Boards
-    that share a record go together, as many as stay in the cache.
+    (n_boards, entries), lives (n_boards, entries or 0); words: those of floats and of whole
+    numbers, and rows: see `Layout`. Boards that share a record go together, as many as stay in the
+    cache.
     """
     state = np.zeros(1, STATE_DTYPE)
     room = (
@@ -107,22 +108,23 @@ def run_groups(
         k = start // per_board
         stop = min(start + _TOGETHER, last, (k + 1) * per_board)
         _run_together(
-            f, n, at, boards[k : k + 1], tables[k], orders[k], plans, words[0], words[1], rows,
-            state, state.view(np.float64), state.view(np.int64), room, start, stop,
+            f, n, at, boards[k : k + 1], tables[k], orders[k], plans, lives, words[0], words[1],
+            rows, state, state.view(np.float64), state.view(np.int64), room, start, stop,
         )  # fmt: skip
         start = stop
 
 
 @jit
 def _run_together(
-    f: Any, n: Any, at: Any, board: Any, table: Any, order: Any, plans: Any, float_words: Any,
-    whole_words: Any, rows: Any, state: Any, real: Any, word: Any, room: Any, start: int, stop: int,
+    f: Any, n: Any, at: Any, board: Any, table: Any, order: Any, plans: Any, lives: Any,
+    float_words: Any, whole_words: Any, rows: Any, state: Any, real: Any, word: Any, room: Any,
+    start: int, stop: int,
 ) -> None:  # fmt: skip
     """Run groups start to stop - 1 of one board. room: what `_one_period` works in."""
     visit = (
         unowned(at), unowned(board), unowned(table), unowned(float_words), unowned(whole_words),
-        unowned(state), unowned(real), unowned(word), unowned(plans), unowned(order),
-        unowned(room[5]),
+        unowned(state), unowned(real), unowned(word), unowned(plans), unowned(lives),
+        unowned(order), unowned(room[5]),
     )  # fmt: skip
     lists = (
         unowned(rows[0]), unowned(rows[1]), unowned(rows[2]), unowned(rows[3]),

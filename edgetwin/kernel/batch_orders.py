@@ -26,13 +26,14 @@ def migrate_board(n: Any, lane: int, at: Any, b: Any, slot: int, unit: int) -> N
 
 @jit
 def change_batch_board(
-    f: Any, n: Any, lane: int, at: Any, slot: int, first: int, total: float
+    f: Any, n: Any, lane: int, at: Any, slot: int, row: int, share: float
 ) -> None:
-    """Train on with another batch size, whose demand lies at first; see `change_batch`."""
-    f[at.job_left + slot, lane] *= total / f[at.job_total + slot, lane]
-    f[at.job_total + slot, lane] = total
-    n[at.job_first + slot, lane] = first
-    n[at.job_row + slot, lane] = first
+    """Train on with another batch size, whose demand is one row; see `change_batch`.
+
+    share: work in all with this batch size, over that with the one before.
+    """
+    f[at.job_left + slot, lane] *= share
+    n[at.job_row + slot, lane] = row
     n[at.dirty, lane] = 1
 
 

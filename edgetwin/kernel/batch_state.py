@@ -37,13 +37,14 @@ _BY = {
         "job_done", "job_alive_s", "job_below_s", "job_l2d_rate", "job_total",
     ),
 }  # fmt: skip
-_UNUSED = ("change_w",)
+# What a batch does not keep: scratch, and of a job what its entry of the plan tells.
+_UNUSED = ("change_w", "job_first", "job_rows", "job_total", "job_alive_s")
 # What a batch knows of a board beyond the scalar state, which leaves these to Python: the next
 # event of its plan, the end of its list, when it comes (or NEVER); jobs that ended, wait, are yet
-# to come; 1 if the run ends with its jobs; when to stop; the plan's entry of the job in each slot.
+# to come; 1 if the run ends with its jobs; when to stop.
 _MORE = (
     "event_next", "event_end", "event_ns", "finished", "waiting", "to_come", "until_done",
-    "end_ns", "job_entry",
+    "end_ns",
 )  # fmt: skip
 AT_DTYPE = np.dtype([(name, "i8") for name in (*(STATE_DTYPE.names or ()), *_MORE)])
 # What changes, or is looked at, while clocks, phases and migrations follow one another inside a
@@ -53,9 +54,9 @@ _FLOWING = (
     "target", "switch_ns", "online", "event_ns", "end_ns", "ambient_c", "cap_w", "traffic",
     "busy", "busy_s", "modes", "push", "power_w", "gain_w", "leak_w", "energy_j", "peak_extra_w",
     "modes_integral", "aimed_s", "below_s", "throttled_s", "over_cap_s", "overshoot", "peak_w",
-    "peak_c", "job_unit", "job_first", "job_rows", "job_row", "job_hold_ns", "job_event_ns",
-    "job_ends", "job_left", "job_phase_left", "job_rate", "job_target", "job_done", "job_alive_s",
-    "job_below_s", "job_l2d_rate",
+    "peak_c", "job_serial", "job_unit", "job_row", "job_hold_ns", "job_event_ns", "job_ends",
+    "job_left", "job_phase_left", "job_rate", "job_target", "job_done", "job_below_s",
+    "job_l2d_rate",
 )  # fmt: skip
 
 
@@ -81,10 +82,10 @@ def layout_of(lowered: Lowered) -> Layout:
     length = {name: n for kind, n in (lengths | {"slots": SLOTS}).items() for name in _BY[kind]}
     at = np.full(1, -1, AT_DTYPE)
     words: dict[str, list[int]] = {"f": [], "i": []}
-    for name in (*_MORE[:-1], *_jobs_last(), _MORE[-1]):
+    for name in (*_MORE, *_jobs_last()):
         if name in _MORE:
             at[name] = len(words["i"])
-            words["i"] += [-1] * (SLOTS if name == "job_entry" else 1)
+            words["i"].append(-1)
             continue
         assert STATE_DTYPE.fields is not None
         dtype, offset = STATE_DTYPE.fields[name][:2]
@@ -108,7 +109,7 @@ def _row_lists(at: NDArray[Any], length: dict[str, int]) -> tuple[NDArray[np.int
     for name in AT_DTYPE.names or ():
         if name in _UNUSED:
             continue
-        first, is_job = int(at[0][name]), name in (*_BY["slots"], "job_entry")
+        first, is_job = int(at[0][name]), name in _BY["slots"]
         k = 0 if is_float(name) else 2
         rows = [first] if is_job else range(first, first + length.get(name, 1))
         lists[4 + k + is_job] += rows

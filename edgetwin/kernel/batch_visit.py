@@ -2,8 +2,10 @@
 
 A visit is a tuple of arrays, AT to WHO: the records of layout and board (1,), the demand rows; the
 words of the scalar state that rows hold, a scalar state and itself as floats and whole numbers; the
-plans of all boards; units by demand row, fastest first (rows, UNITS), -1 for none; and which board
-is in each lane.
+plans of all boards, and room for what became of their jobs, or none (n_boards, 0); units by demand
+row, fastest first (rows, UNITS), -1 for none; and which board is in each lane.
+
+The job of the plan's entry e has the serial 1 + e.
 """
 
 from typing import Any
@@ -15,9 +17,10 @@ from edgetwin.kernel.state import NEVER, SLOTS
 from hw_models.compiled import jit
 from hw_models.limits import fan_by_trips
 
-AT, BOARD, TABLE, FLOAT_WORDS, WHOLE_WORDS, STATE, REAL, WORD, PLANS, ORDER, WHO = range(11)
+AT, BOARD, TABLE, FLOAT_WORDS, WHOLE_WORDS, STATE, REAL, WORD, PLANS, LIVES, ORDER, WHO = range(12)
 ARRIVAL, DEPARTURE, AMBIENT, CAP, CLOCK_FAULT, TRIP_FAULT, ZONE_FAULT, RAIL_FAULT = range(8)
-WAITING, RUNNING, ENDED = range(1, 4)
+# What an arrival becomes.
+WAITING, RUNNING, ENDED = range(8, 11)
 
 
 @jit
@@ -59,32 +62,36 @@ def _end(n: Any, lane: int, slot: int, visit: Any) -> None:
     plans = visit[PLANS]
     who = visit[WHO]
     a = at[0]
-    entry = n[a.job_entry + slot, lane]
-    _note_life(plans[who[lane]], entry, state[0], slot)
-    n[a.finished, lane] += 1
+    s = state[0]
+    _finish(n, lane, s.job_serial[slot] - 1, visit, s.job_done[slot], s.job_below_s[slot])
     free_job(state, slot)
     if n[a.waiting, lane] > 0:
         for e in range(n[a.event_end, lane]):
-            if plans[who[lane], e].status == WAITING:
+            if plans[who[lane], e].kind == WAITING:
                 n[a.waiting, lane] -= 1
-                _start(n, lane, e, visit)
+                _start(lane, e, visit)
                 return
 
 
 @jit
-def _note_life(plan: Any, entry: int, s: Any, slot: int) -> None:
-    """What became of the job of an entry stays in the plan when its slot is freed."""
-    plan[entry].status = ENDED
-    plan[entry].end_ns = s.t_ns
-    plan[entry].done = s.job_done[slot]
-    plan[entry].alive_s = s.job_alive_s[slot]
-    plan[entry].below_s = s.job_below_s[slot]
+def _finish(n: Any, lane: int, e: int, visit: Any, done: float, below_s: float) -> None:
+    """The job of an entry has ended; what became of it is noted where lives are kept."""
+    at = visit[AT]
+    state = visit[STATE]
+    plans = visit[PLANS]
+    lives = visit[LIVES]
+    who = visit[WHO]
+    n[at[0].finished, lane] += 1
+    plans[who[lane], e].kind = ENDED
+    if lives.shape[1] > 0:
+        lives[who[lane], e].done = done
+        lives[who[lane], e].alive_s = (state[0].t_ns - plans[who[lane], e].t_ns) * 1e-9
+        lives[who[lane], e].below_s = below_s
 
 
 @jit
-def _start(n: Any, lane: int, e: int, visit: Any) -> None:
+def _start(lane: int, e: int, visit: Any) -> None:
     """Put the job of an entry of the plan into the first free slot of the board taken out."""
-    at = visit[AT]
     table = visit[TABLE]
     state = visit[STATE]
     plans = visit[PLANS]
@@ -98,8 +105,7 @@ def _start(n: Any, lane: int, e: int, visit: Any) -> None:
     unit = entry.where
     if unit < 0:
         unit = _least_loaded(s, order[entry.first])
-    entry.status = RUNNING
-    n[at[0].job_entry + slot, lane] = e
+    entry.kind = RUNNING
     start_job(
         state, slot, 1 + e, unit, entry.first, entry.rows, entry.value, entry.target,
         table[entry.first, 0], (s.t_ns - entry.t_ns) * 1e-9,
@@ -143,7 +149,7 @@ def happen(f: Any, n: Any, lane: int, visit: Any) -> None:
         if kind == ARRIVAL:
             _arrive(n, lane, e, visit)
         elif kind == DEPARTURE:
-            _depart(n, lane, plans[who[lane], e].where, visit)
+            _depart(n, lane, int(plans[who[lane], e].value), visit)
         else:
             _change(plans[who[lane], e], visit)
         e += 1
@@ -167,10 +173,10 @@ def _arrive(n: Any, lane: int, e: int, visit: Any) -> None:
         if state[0].job_serial[j] == 0:
             is_full = False
     if is_full:
-        plans[who[lane], e].status = WAITING
+        plans[who[lane], e].kind = WAITING
         n[at[0].waiting, lane] += 1
     else:
-        _start(n, lane, e, visit)
+        _start(lane, e, visit)
 
 
 @jit
@@ -180,14 +186,14 @@ def _depart(n: Any, lane: int, e: int, visit: Any) -> None:
     state = visit[STATE]
     plans = visit[PLANS]
     who = visit[WHO]
-    a = at[0]
-    if plans[who[lane], e].status == WAITING:
-        plans[who[lane], e].status = ENDED
-        n[a.waiting, lane] -= 1
-        n[a.finished, lane] += 1
-    elif plans[who[lane], e].status == RUNNING:
+    entry = plans[who[lane], e]
+    if entry.kind == WAITING:
+        n[at[0].waiting, lane] -= 1
+        waited_s = (state[0].t_ns - entry.t_ns) * 1e-9
+        _finish(n, lane, e, visit, 0.0, waited_s if entry.target > 0.0 else 0.0)
+    elif entry.kind == RUNNING:
         for j in range(SLOTS):
-            if state[0].job_serial[j] > 0 and n[a.job_entry + j, lane] == e:
+            if state[0].job_serial[j] == 1 + e:
                 _end(n, lane, j, visit)
                 return
 

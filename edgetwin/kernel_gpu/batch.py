@@ -119,7 +119,7 @@ class GpuBatch:
                 "board, give slots= at least as many."
             )
         held = tensors_of(states, sizes, self.device, self._real)
-        return held | progress_of(entries, ends, sizes.slots, self.device)
+        return held | progress_of(entries, ends, self.device)
 
     def states(self) -> State:
         """The state records (n,), from which the scalar kernel can go on."""

@@ -1,7 +1,8 @@
 """What the plans of many boards do on the way: jobs come, wait, end or leave; surroundings change.
 
 batch_visit.py on tensors. A board is in the middle of its plan: event_next, event_end, event_ns,
-waiting, finished, to_come (n,), job_entry (n, slots) and plan_status (n, entries) in its state.
+waiting, finished, to_come (n,) and plan_status (n, entries) in its state. The job of entry e has
+the serial 1 + e.
 """
 
 from dataclasses import replace
@@ -39,9 +40,7 @@ NO_ENTRY = np.dtype(
 COUNTS = ("event_next", "event_end", "event_ns", "finished", "waiting", "to_come")
 
 
-def progress_of(
-    entries: NDArray[Any], ends: NDArray[np.int64], slots: int, device: torch.device
-) -> Tensors:
+def progress_of(entries: NDArray[Any], ends: NDArray[np.int64], device: torch.device) -> Tensors:
     """Where boards are at the start of their plans: entries (n, k) of PLAN_DTYPE, ends (n,)."""
     n, room = entries.shape
     counts = {name: np.zeros(n, np.int64) for name in COUNTS}
@@ -50,7 +49,6 @@ def progress_of(
     counts["event_ns"] = np.where(ends > 0, entries["t_ns"][:, 0], NEVER)
     counts["to_come"] = np.sum(there & (entries["kind"] == ARRIVAL), axis=1)
     found = {name: torch.from_numpy(value).to(device) for name, value in counts.items()}
-    found["job_entry"] = torch.zeros((n, slots), dtype=torch.int64, device=device)
     found["plan_status"] = torch.zeros((n, room), dtype=torch.int64, device=device)
     return found
 
@@ -69,7 +67,7 @@ def happen(s: Tensors, b: Boards, mask: Tensor) -> Tensors:
     entry = _entry(b, at)
     kind = entry["kind"]
     s = _arrive(s, b, mask & (kind == ARRIVAL), at)
-    s = _depart(s, b, mask & (kind == DEPARTURE), entry["where"])
+    s = _depart(s, b, mask & (kind == DEPARTURE), entry["value"])
     s = _change(s, b, mask & (kind >= AMBIENT), entry)
     following = b.plan["t_ns"].gather(1, (at + 1).clamp(max=len(b.plan["t_ns"][0]) - 1)[:, None])
     event_ns = torch.where(at + 1 < s["event_end"], following[:, 0], NEVER)
@@ -78,8 +76,8 @@ def happen(s: Tensors, b: Boards, mask: Tensor) -> Tensors:
 
 def end_job(s: Tensors, b: Boards, mask: Tensor, slot: Tensor) -> Tensors:
     """Free the slots (n,) of jobs that are over, and start the next that waits."""
-    entry = s["job_entry"].gather(1, slot[:, None])
-    s = _with_status(s, mask, entry[:, 0], ENDED)
+    serial = s["job_serial"].gather(1, slot[:, None])[:, 0]
+    s = _with_status(s, mask, serial - 1, ENDED)
     s = merged(s, mask, {"finished": s["finished"] + 1})
     s = free_job(s, b, mask, slot)
     places = torch.arange(s["plan_status"].shape[1], device=slot.device)
@@ -122,9 +120,7 @@ def _start(s: Tensors, b: Boards, mask: Tensor, at: Tensor) -> Tensors:
         "target": entry["target"],
         "waited_s": in_seconds(s["t_ns"] - entry["t_ns"]),
     }
-    s = _with_status(start_job(s, b, mask, free, job), mask, at, RUNNING)
-    mine = slots == free[:, None]
-    return merged(s, mask, {"job_entry": torch.where(mine, at[:, None], s["job_entry"])})
+    return _with_status(start_job(s, b, mask, free, job), mask, at, RUNNING)
 
 
 def _least_loaded(s: Tensors, b: Boards, first: Tensor) -> Tensor:
@@ -137,14 +133,14 @@ def _least_loaded(s: Tensors, b: Boards, first: Tensor) -> Tensor:
     return unit.gather(1, rank.argmin(1, keepdim=True))[:, 0]
 
 
-def _depart(s: Tensors, b: Boards, mask: Tensor, at: Tensor) -> Tensors:
+def _depart(s: Tensors, b: Boards, mask: Tensor, entry: Tensor) -> Tensors:
     """The jobs of entries (n,) are stopped unless they have ended by themselves."""
-    at = at.clamp(min=0)
+    at = entry.clamp(0, s["plan_status"].shape[1] - 1).long()
     status = s["plan_status"].gather(1, at[:, None])[:, 0]
     waits, runs = mask & (status == WAITING), mask & (status == RUNNING)
     s = _with_status(s, waits, at, ENDED)
     s = merged(s, waits, {"waiting": s["waiting"] - 1, "finished": s["finished"] + 1})
-    mine = (s["job_serial"] > 0) & (s["job_entry"] == at[:, None])
+    mine = s["job_serial"] == 1 + at[:, None]
     return end_job(s, b, runs, mine.long().argmax(1))
 
 
@@ -178,9 +174,7 @@ def slots_for(entries: NDArray[Any], ends: NDArray[np.int64]) -> int:
 def with_room(s: Tensors, b: Boards, slots: int, entries: int) -> tuple[Tensors, Boards]:
     """State and boards with at least so many slots, and entries of plans, per board."""
     more = max(0, slots - b.sizes.slots)
-    held = {
-        k: pad(s[k], (0, more), value=UNUSED.get(k, 0)) for k in (*FIELDS["slots"], "job_entry")
-    }
+    held = {k: pad(s[k], (0, more), value=UNUSED.get(k, 0)) for k in FIELDS["slots"]}
     plan = b.plan or plan_of(np.zeros((len(s["t_ns"]), 1), NO_ENTRY), s["t_ns"].device)
     longer = max(0, entries - plan["t_ns"].shape[1])
     held["plan_status"] = pad(s["plan_status"], (0, max(0, entries - s["plan_status"].shape[1])))

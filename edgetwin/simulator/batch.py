@@ -13,6 +13,7 @@ from edgetwin.kernel.batch_state import is_float, layout_of, new_blocks
 from edgetwin.kernel.state import NEVER
 from edgetwin.scenario import Plan, Scenario
 from edgetwin.simulator.batch_plan import (
+    LIFE_DTYPE,
     PLAN_DTYPE,
     BoardOf,
     first_event_ns,
@@ -49,7 +50,8 @@ class BatchSimulator:
     float32 takes half the memory traffic and lets a level flip at a threshold. threads share the
     boards between them. With coast=False quiet stretches are stepped period by period, and so they
     always are with a device of torch ("cuda", "cuda:1", "cpu"), which takes the place of the
-    compiled kernel and of threads; `gpu` then has the state as tensors.
+    compiled kernel and of threads; `gpu` then has the state as tensors. With keep_lives=True
+    `lives` has what became of every job that has ended; not with a device.
     """
 
     def __init__(
@@ -64,20 +66,25 @@ class BatchSimulator:
         threads: int = 1,
         coast: bool = True,
         device: str | None = None,
+        keep_lives: bool = False,
     ) -> None:
         if n_boards < 1 or threads < 1:
             raise ValueError(f"{n_boards} boards on {threads} threads; give 1 or more of each.")
         if dtype not in (np.float64, np.float32):
             raise ValueError(f"dtype is {dtype!r}; give np.float64 or np.float32.")
+        if keep_lives and device is not None:
+            raise ValueError(f"keep_lives needs the compiled kernel; leave out device {device!r}.")
         self.board = board
         self.n_boards = n_boards
         self.lowered = board.lower()
         self.layout = layout_of(self.lowered)
-        self.at = {name: int(self.layout.at[0][name]) for name in self.layout.at.dtype.names or ()}
+        rows = zip(self.layout.at.dtype.names or (), self.layout.at[0].item(), strict=True)
+        self.at = {name: row for name, row in rows if row >= 0}
         groups = -(-n_boards // LANES)
         self.floats, self.whole = new_blocks(self.layout, groups, dtype)
         self.whole[:, self.at["t_ns"]] = NEVER
         self.plans = np.zeros((groups * LANES, 1), PLAN_DTYPE)
+        self.lives = np.zeros((groups * LANES, 1 if keep_lives else 0), LIFE_DTYPE)
         low = self.lowered
         columns = HEAD + len(low.zones) + len(low.rails) + len(low.domains)
         self.readings = np.zeros((n_boards, columns))
@@ -151,7 +158,7 @@ class BatchSimulator:
             given = scenarios_of(scenario, self.n_boards)
             for i in chosen:
                 self._scenarios[i] = given[i]
-        given_to = [(self._scenarios[i], int(self._seeds[i])) for i in chosen]
+        given_to = ((self._scenarios[i], int(self._seeds[i])) for i in chosen)
         starts = starts_of(self.board, self.boards, given_to)
         for i, (plan, entries, key) in zip(chosen, starts, strict=True):
             self._begin(int(i), plan, entries, key)
@@ -172,6 +179,7 @@ class BatchSimulator:
         self._make_room(len(entries))
         self.plans[i] = 0
         self.plans[i, : len(entries)] = entries
+        self.lives[i] = 0
         scenario = self._scenarios[i]
         for name, value in (
             ("key", key.view(np.int64)),
@@ -187,6 +195,13 @@ class BatchSimulator:
         if entries > self.plans.shape[1]:
             more = entries - self.plans.shape[1]
             self.plans = np.pad(self.plans, ((0, 0), (0, more)))
+            if self.keeps_lives:
+                self.lives = np.pad(self.lives, ((0, 0), (0, more)))
+
+    @property
+    def keeps_lives(self) -> bool:
+        """Is what became of jobs noted in `lives` (places, entries), by the entries of plans?"""
+        return self.lives.shape[1] > 0
 
     def advance(self, dt_s: float) -> Array:
         """Simulate dt_s seconds on every board; what the sensors say then: `readings`."""
@@ -223,8 +238,8 @@ class BatchSimulator:
     def _run(self, first: int, last: int) -> None:
         run_groups(
             self.floats, self.whole, self.layout.at, self.records, self.tables, self.orders,
-            self.plans, (self.layout.float_words, self.layout.whole_words), self.layout.rows,
-            first, last, self.groups_per_board,
+            self.plans, self.lives, (self.layout.float_words, self.layout.whole_words),
+            self.layout.rows, first, last, self.groups_per_board,
         )  # fmt: skip
 
     def read(self) -> Array:

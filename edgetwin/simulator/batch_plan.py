@@ -1,6 +1,6 @@
 """From scenarios to what a batch of boards carries out: entries in order of time, first states."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from math import inf
 from typing import Any, final
 
@@ -25,17 +25,20 @@ from hw_models.board import Board
 from hw_models.jobs import Job
 from hw_models.lowering import UNITS
 
-# One entry of a plan, and what became of its job once that has ended (end_ns to below_s).
-# value: units of work, ambient in degC, cap in W, or how a fault leaves its target; where: the unit
-# of an arrival (-1: the scheduler's choice), the entry whose job departs, or the index of what a
-# fault breaks.
+# One entry of a plan, in half a cache line: many boards hold millions of them.
+# value: units of work, the entry whose job departs, ambient in degC, cap in W, or how a fault
+# leaves its target; first, rows: where the demand of an arrival lies; where: its unit (-1: the
+# scheduler's choice), or the index of what a fault breaks; kind: what happens, and for a job that
+# has come how it is with it (WAITING, RUNNING or ENDED).
 PLAN_DTYPE = np.dtype(
     [
-        ("t_ns", "i8"), ("value", "f8"), ("target", "f8"), ("first", "i4"), ("rows", "i4"),
-        ("where", "i4"), ("kind", "i2"), ("status", "i2"), ("end_ns", "i8"), ("done", "f8"),
-        ("alive_s", "f8"), ("below_s", "f8"),
+        ("t_ns", "i8"), ("value", "f8"), ("target", "f8"), ("first", "i4"), ("rows", "i2"),
+        ("where", "i1"), ("kind", "i1"),
     ]
 )  # fmt: skip
+# What became of the job of an entry once that has ended.
+LIFE_DTYPE = np.dtype([("done", "f8"), ("alive_s", "f8"), ("below_s", "f8")])
+_MOST_PHASES = np.iinfo(PLAN_DTYPE["rows"]).max
 
 
 @final
@@ -69,7 +72,8 @@ class BoardOf:
 def entries_of(plan: Plan, boards: list[BoardOf]) -> NDArray[Any]:
     """The plan as entries (n,) of PLAN_DTYPE, in the order in which a simulator carries them out.
 
-    Every board learns the jobs. ValueError for a job that has no unit to run on.
+    Every board learns the jobs. ValueError for a job without a unit to run on, or with too many
+    phases.
     """
     events: list[Arrival | Change] = [*plan.changes, *plan.arrivals]
     events.sort(key=lambda e: e.t_s)
@@ -80,7 +84,7 @@ def entries_of(plan: Plan, boards: list[BoardOf]) -> NDArray[Any]:
         found[at]["t_ns"] = round(t_s * 1e9)
         event = events[turn]
         if leaves:
-            found[at]["kind"], found[at]["where"] = DEPARTURE, place[turn]
+            found[at]["kind"], found[at]["value"] = DEPARTURE, place[turn]
         elif isinstance(event, Arrival):
             _fill_arrival(found[at], event, plan, boards)
         else:
@@ -104,6 +108,8 @@ def _in_order(events: list[Arrival | Change]) -> list[tuple[float, int, bool]]:
 
 def _fill_arrival(entry: Any, arrival: Arrival, plan: Plan, boards: list[BoardOf]) -> None:
     first, rows = places(arrival.job, boards)
+    if rows > _MOST_PHASES:
+        raise ValueError(f"{arrival.id} has {rows} phases; a batch takes {_MOST_PHASES} at most.")
     total, target = work_of(arrival.job)
     entry["kind"], entry["first"], entry["rows"] = ARRIVAL, first, rows
     entry["value"], entry["target"], entry["where"] = total, target, -1
@@ -150,7 +156,7 @@ def _fault(fault: Fault, of: BoardOf, *, broken: bool) -> tuple[int, int, float]
 
 
 def starts_of(
-    board: Board, boards: list[BoardOf], given_to: list[tuple[Scenario | None, int]]
+    board: Board, boards: list[BoardOf], given_to: Iterable[tuple[Scenario | None, int]]
 ) -> Iterator[tuple[Plan, NDArray[Any], np.uint64]]:
     """For each scenario and seed the plan, its entries, and the key of the sensors' noise.
 

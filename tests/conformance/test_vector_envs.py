@@ -113,9 +113,14 @@ def test_what_is_returned_does_not_change_later() -> None:
     first, info = env.reset(seed=1)
     kept, at_s = first.copy(), info["t_s"].copy()
     second, *_ = env.step(np.zeros(3, np.int64))
-    env.step(np.zeros(3, np.int64))
+    third, *_ = env.step(np.zeros(3, np.int64))
     assert np.array_equal(first, kept) and at_s.tolist() == [0.0] * 3
     assert not np.shares_memory(first, second)
+    kept = third.copy()
+    mask = np.array([True, False, False])
+    fourth, _ = env.reset(seed=2, options={"reset_mask": mask, "ambient": 40.0})
+    assert np.array_equal(third, kept)
+    assert np.array_equal(fourth[1:], kept[1:]) and not np.array_equal(fourth[0], kept[0])
 
 
 def test_observations_reach_other_libraries_without_a_copy() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tiny_board import tiny_board, trip
 
 from edgetwin.scenario import Scenario, load_scenario
-from edgetwin.simulator import BatchSimulator, Simulator
+from edgetwin.simulator import BatchSimulator, Simulator, batch_plan
 from hw_models.board import Board, load_board
 
 COUNTED = ("level", "target", "transitions", "migrations", "throttled", "fan", "off", "trip_cap")
@@ -206,9 +206,18 @@ def test_readings_are_given_without_a_copy() -> None:
         ({"n_boards": 2, "dtype": np.float16}, "give np.float64 or np.float32"),
         ({"n_boards": 2, "seeds": [1]}, "1 seeds for 2 boards"),
         ({"n_boards": 2, "scenario": [None]}, "1 scenarios for 2 boards"),
+        ({"n_boards": 2, "keep_lives": True, "device": "cpu"}, "leave out device 'cpu'"),
     ],
 )
 def test_what_cannot_be_a_batch_is_refused_in_one_line(given_: Any, said: str) -> None:
     with pytest.raises(ValueError, match=said) as caught:
         BatchSimulator(load_board("hikey970"), **given_)
     assert "\n" not in str(caught.value)
+
+
+def test_phases_that_do_not_fit_an_entry_of_a_plan_are_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(batch_plan, "places", lambda job, boards: (0, 40_000))
+    with pytest.raises(ValueError, match="has 40000 phases; a batch takes 32767 at most"):
+        BatchSimulator(load_board("hikey970"), 1, scenario=load_scenario("mixed-20"))

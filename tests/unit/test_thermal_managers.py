@@ -7,11 +7,13 @@ import pytest
 
 from edgetwin.backend import run
 from edgetwin.policies import make_policy, policy_entries
-from edgetwin.simulator import Simulator
+from edgetwin.scenario import load_scenario
+from edgetwin.simulator import BatchSimulator, Simulator
 from edgetwin.systems.thermal.chip import chip_of
 from edgetwin.systems.thermal.choice import best_move
 from edgetwin.systems.thermal.eas import CAPACITIES, EasUclamp
 from edgetwin.systems.thermal.joint import JointOracle
+from edgetwin.systems.thermal.lives import lives_of
 from edgetwin.systems.thermal.managers import AlwaysBig, Gts, LittleIfFits, RandomPlacement, Still
 from edgetwin.systems.thermal.oracle import Oracle
 from edgetwin.systems.thermal.overhead import REFILL_BYTES_PER_S, refill_s, with_inference
@@ -157,6 +159,31 @@ def test_a_batch_and_a_single_board_agree() -> None:
         assert outcome.mean_c[i] == pytest.approx(single.kpis["mean_temp_c"], abs=0.02)
 
 
+def test_lives_in_a_batch_are_those_of_single_boards() -> None:
+    """Jobs that ended, that run, and that were stopped, some of them while they waited."""
+    arrivals = {
+        "process": "poisson", "rate_hz": 40.0, "count": 40, "programs": "all",
+        "instructions": [1e9, 5e10], "target_share": [0.2, 0.6], "lifetime_s": [4.0, 60.0],
+    }  # fmt: skip
+    scenario = load_scenario("mixed-20").with_(arrivals=arrivals)
+    batch = BatchSimulator(BOARD, 3, scenario=scenario, seeds=7, keep_lives=True)
+    sims = [Simulator(BOARD, scenario=scenario, seed=7 + i) for i in range(3)]
+    for dt_s in (0.05, 0.5, 2.0, 20.0):
+        batch.advance(dt_s)
+        lives = lives_of(batch)
+        for i, sim in enumerate(sims):
+            sim.advance(dt_s)
+            single = sorted(sim.results(), key=lambda job: job.start_s)
+            for name, of in (("done", "work"), ("alive_s", "alive_s"), ("below_s", "below_s")):
+                told = getattr(lives, name)[lives.board == i]
+                assert told == pytest.approx([getattr(job, of) for job in single], rel=1e-8)
+
+
+def test_lives_are_asked_for_before_they_are_lived() -> None:
+    with pytest.raises(ValueError, match="make it with keep_lives=True"):
+        lives_of(BatchSimulator(BOARD, 2))
+
+
 def test_a_moved_program_waits_for_its_caches() -> None:
     """A move costs the board's 5 ms and the refill of the new core's L2."""
     rollout = Rollout(BOARD, Still(), [MIX.scenario(BOARD)], [1])
@@ -168,7 +195,7 @@ def test_a_moved_program_waits_for_its_caches() -> None:
     rollout.carry_out(np.array([[[slot, core]]]), rollout.live())
     waits_s = (batch.get("job_hold_ns", slot) - batch.get("t_ns"))[0] * 1e-9
     jobs = dict(batch.boards[0].table.jobs())
-    job = jobs[int(batch.get("job_first", slot)[0])]
+    job = jobs[int(batch.plans["first"][0, batch.get("job_serial", slot)[0] - 1])]
     assert isinstance(job, Application)
     refill = refill_s(job.profile.footprint_bytes, CHIP.kinds[int(CHIP.cluster[core])])
     assert waits_s == pytest.approx(0.005 + refill, abs=2e-9)

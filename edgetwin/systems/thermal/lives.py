@@ -6,7 +6,7 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from edgetwin.kernel.batch_visit import ARRIVAL, RUNNING, WAITING
+from edgetwin.kernel.batch_visit import ENDED, RUNNING, WAITING
 from edgetwin.kernel.state import QOS_SHARE, SLOTS
 from edgetwin.simulator import BatchSimulator
 from edgetwin.systems.thermal.chip import Array, Whole
@@ -46,26 +46,31 @@ class Lives:
 
 
 def lives_of(batch: BatchSimulator) -> Lives:
-    """Every program that has arrived, those that still run or wait included."""
-    now_ns = batch.get("t_ns")
-    plans = batch.plans[: batch.n_boards].copy()
-    entry = np.array([batch.get("job_entry", j) for j in range(SLOTS)]).T
-    runs = np.array([batch.get("job_serial", j) for j in range(SLOTS)]).T > 0
+    """Every program that has arrived, those that still run or wait included.
+
+    ValueError for a batch that does not keep lives.
+    """
+    if not batch.keeps_lives:
+        raise ValueError("this batch keeps no lives; make it with keep_lives=True.")
+    plans, lives = batch.plans[: batch.n_boards], batch.lives[: batch.n_boards].copy()
     for j in range(SLOTS):
-        boards = np.flatnonzero(runs[:, j])
-        for name in ("done", "alive_s", "below_s"):
-            plans[name][boards, entry[boards, j]] = batch.get(f"job_{name}", j)[boards]
-    waits = plans["status"] == WAITING
-    waited_s = (now_ns[:, None] - plans["t_ns"]) * 1e-9
-    plans["alive_s"][waits] = plans["below_s"][waits] = waited_s[waits]
-    board, at = np.nonzero((plans["kind"] == ARRIVAL) & (plans["status"] >= min(WAITING, RUNNING)))
-    chosen = plans[board, at]
+        serial = batch.get("job_serial", j)
+        boards = np.flatnonzero(serial > 0)
+        for name in ("done", "below_s"):
+            lives[name][boards, serial[boards] - 1] = batch.get(f"job_{name}", j)[boards]
+    since_s = (batch.get("t_ns")[:, None] - plans["t_ns"]) * 1e-9
+    waits = plans["kind"] == WAITING
+    lives["below_s"][waits] = np.where(plans["target"] > 0.0, since_s, 0.0)[waits]
+    live = waits | (plans["kind"] == RUNNING)
+    lives["alive_s"][live] = since_s[live]
+    board, at = np.nonzero(live | (plans["kind"] == ENDED))
+    entries, lives = plans[board, at], lives[board, at]
     return Lives(
         board=board,
-        program=chosen["first"].astype(np.int64),
-        arrive_s=chosen["t_ns"] * 1e-9,
-        target_ips=chosen["target"],
-        done=chosen["done"],
-        alive_s=chosen["alive_s"],
-        below_s=chosen["below_s"],
+        program=entries["first"].astype(np.int64),
+        arrive_s=entries["t_ns"] * 1e-9,
+        target_ips=entries["target"],
+        done=lives["done"],
+        alive_s=lives["alive_s"],
+        below_s=lives["below_s"],
     )

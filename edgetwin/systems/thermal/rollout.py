@@ -71,7 +71,7 @@ class Rollout:
         self.chip: Chip = chip_of(board)
         given = with_inference(board, manager.period_s) if manager.on_npu else board
         self.batch = BatchSimulator(
-            given, len(scenarios), scenario=scenarios, seeds=seeds, sample=sample
+            given, len(scenarios), scenario=scenarios, seeds=seeds, sample=sample, keep_lives=True
         )
         for domain in self.chip.domains:
             self.batch.set_governor(domain, manager.governor)
@@ -154,7 +154,7 @@ class Rollout:
         batch = self.batch
         move_all(
             batch.whole, batch.layout.at, batch.records, batch.groups_per_board,
-            np.ascontiguousarray(moves), self._refill_ns, self._latency_ns,
+            batch.plans, np.ascontiguousarray(moves), self._refill_ns, self._latency_ns,
         )  # fmt: skip
         boards, which = np.nonzero(moves[:, :, 0] >= 0)
         self.rest_s[boards, moves[boards, which, 0]] = 0.0

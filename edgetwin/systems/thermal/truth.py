@@ -50,6 +50,15 @@ def mean_rows(table: DemandTable) -> NDArray[np.float64]:
     return means
 
 
+def fill_jobs(states: States, plans: NDArray[Any], which: NDArray[np.int64]) -> None:
+    """Give the states (k,) of boards `which` what plans (n, entries) know of the jobs there."""
+    board, slot = np.nonzero(states["job_serial"])
+    entries = plans[which[board], states["job_serial"][board, slot] - 1]
+    for name, known in (("job_first", "first"), ("job_rows", "rows"), ("job_total", "value")):
+        states[name][board, slot] = entries[known]
+    states["job_alive_s"][board, slot] = (states["t_ns"][board] - entries["t_ns"]) * 1e-9
+
+
 def truth_of_batch(batch: "BatchSimulator") -> Truth:
     """The truth about the boards of a batch whose programs are all known, whenever asked."""
 
@@ -57,6 +66,7 @@ def truth_of_batch(batch: "BatchSimulator") -> Truth:
         found = np.zeros(len(which), STATE_DTYPE)
         words = (batch.layout.float_words, batch.layout.whole_words)
         take_boards(batch.floats, batch.whole, which, *words, found.view("f8"), found.view("i8"))
+        fill_jobs(found, batch.plans, which)
         return found
 
     block = batch.groups_per_board * LANES

@@ -31,9 +31,10 @@ def over_boards(n: Any, at: Any, over: Any) -> None:
 
 @free
 def move_all(
-    n: Any, at: Any, boards: Any, per_board: int, moves: Any, refill_ns: Any, latency_ns: int
-) -> None:
-    """Carry out moves (n_boards, m, 2); place -1: none.
+    n: Any, at: Any, boards: Any, per_board: int, plans: Any, moves: Any, refill_ns: Any,
+    latency_ns: int,
+) -> None:  # fmt: skip
+    """Carry out moves (n_boards, m, 2); place -1: none. plans (n_boards, entries): who runs there.
 
     A moved program waits for caches, refill_ns (rows, clusters) by its demand and its new cluster,
     and for the decision, latency_ns, on top of what the board charges for any migration.
@@ -49,7 +50,7 @@ def move_all(
             if n[g, a.job_unit + slot, lane] in (-1, core) or not n[g, a.online + core, lane]:
                 continue
             migrate_board(n[g], lane, a, b, slot, core)
-            first = n[g, a.job_first + slot, lane]
+            first = plans[i, n[g, a.job_serial + slot, lane] - 1].first
             wait_ns = latency_ns + refill_ns[first, b.unit_domain[core]]
             n[g, a.job_hold_ns + slot, lane] = (
                 max(n[g, a.job_hold_ns + slot, lane], n[g, a.t_ns, lane]) + wait_ns
