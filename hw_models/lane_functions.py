@@ -165,24 +165,6 @@ def _pick(_: Any, array: Any, index: Any) -> Any:
 
 
 @intrinsic
-def _place(_: Any, array: Any, index: Any, value: Any) -> Any:
-    """array[index] = value of every lane, in an array of one dimension.
-
-    Where lanes share a place, the value of the first of them stays.
-    """
-
-    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        made = make_array(array)(context, builder, args[0])
-        for lane in reversed(range(LANES)):
-            at = ir.Constant(ir.IntType(32), lane)
-            place = builder.gep(made.data, [builder.extract_element(args[1], at)])
-            builder.store(builder.extract_element(args[2], at), place)
-        return context.get_dummy_value()
-
-    return types.none(array, index, value), generate
-
-
-@intrinsic
 def _pick_row(_: Any, array: Any, rows: Any) -> Any:
     """The number of every lane from a row of its own, of an array (rows, LANES)."""
     kind = _kind_of_array(array)
@@ -336,7 +318,6 @@ where: Any = _where
 turn: Any = _turn
 bits: Any = _bits
 pick: Any = _pick
-place: Any = _place
 pick_row: Any = _pick_row
 scratch: Any = _scratch
 unowned: Any = _unowned

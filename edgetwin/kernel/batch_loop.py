@@ -22,10 +22,10 @@ from edgetwin.kernel.batch_events import (
 )
 from edgetwin.kernel.batch_heat import pass_time
 from edgetwin.kernel.batch_sensors import sample_lanes
-from edgetwin.kernel.batch_state import gather_rows, scatter_rows
+from edgetwin.kernel.batch_state import copy_lane
 from edgetwin.kernel.batch_visit import AT, BOARD, TABLE, WHO
 from edgetwin.kernel.batch_work import WHOLE_ROWS, WORK_ROWS
-from edgetwin.kernel.state import SLOTS, STATE_DTYPE
+from edgetwin.kernel.state import STATE_DTYPE
 from hw_models.compiled import free, jit
 from hw_models.lane_functions import (
     bits,
@@ -87,21 +87,21 @@ def _begin_period(f: Any, n: Any, w: Any, v: Any, visit: Any) -> int:
 @free
 def run_groups(
     f: Any, n: Any, at: Any, boards: Any, tables: Any, orders: Any, plans: Any, lives: Any,
-    words: Any, rows: Any, first: int, last: int, per_board: int,
+    words: Any, flowing: Any, first: int, last: int, per_board: int,
 ) -> None:  # fmt: skip
     """Run groups first to last - 1, each board until its own end_ns; needs no Python.
 
     f (groups, float_rows, LANES) and n (groups, whole_rows, LANES); boards (k,) records, tables
     (k, rows, columns), orders (k, rows, UNITS), each for per_board groups in turn; plans
     (n_boards, entries), lives (n_boards, entries or 0); words: those of floats and of whole
-    numbers, and rows: see `Layout`. Boards that share a record go together, as many as stay in the
-    cache.
+    numbers, and flowing: see `Layout`. Boards that share a record go together, as many as stay in
+    the cache.
     """
     state = np.zeros(1, STATE_DTYPE)
     room = (
         np.zeros((WORK_ROWS, LANES), f.dtype), np.zeros((WHOLE_ROWS, LANES), np.int64),
         np.zeros(f.shape[1:], f.dtype), np.zeros(n.shape[1:], np.int64),
-        np.zeros((_TOGETHER * LANES, 2), np.int64), np.zeros(LANES, np.int64),
+        np.zeros((LANES, 2), np.int64), np.zeros(LANES, np.int64),
     )  # fmt: skip
     start = first
     while start < last:
@@ -109,7 +109,7 @@ def run_groups(
         stop = min(start + _TOGETHER, last, (k + 1) * per_board)
         _run_together(
             f, n, at, boards[k : k + 1], tables[k], orders[k], plans, lives, words[0], words[1],
-            rows, state, state.view(np.float64), state.view(np.int64), room, start, stop,
+            flowing, state, state.view(np.float64), state.view(np.int64), room, start, stop,
         )  # fmt: skip
         start = stop
 
@@ -117,7 +117,7 @@ def run_groups(
 @jit
 def _run_together(
     f: Any, n: Any, at: Any, board: Any, table: Any, order: Any, plans: Any, lives: Any,
-    float_words: Any, whole_words: Any, rows: Any, state: Any, real: Any, word: Any, room: Any,
+    float_words: Any, whole_words: Any, flowing: Any, state: Any, real: Any, word: Any, room: Any,
     start: int, stop: int,
 ) -> None:  # fmt: skip
     """Run groups start to stop - 1 of one board. room: what `_one_period` works in."""
@@ -126,27 +126,24 @@ def _run_together(
         unowned(state), unowned(real), unowned(word), unowned(plans), unowned(lives),
         unowned(order), unowned(room[5]),
     )  # fmt: skip
-    lists = (
-        unowned(rows[0]), unowned(rows[1]), unowned(rows[2]), unowned(rows[3]),
-        unowned(rows[4]), unowned(rows[5]), unowned(rows[6]), unowned(rows[7]),
-    )  # fmt: skip
+    flows = unowned(flowing[0]), unowned(flowing[1]), unowned(flowing[2])
     w, v = unowned(room[0]), unowned(room[1])
     small = (unowned(room[2]), unowned(room[3]))
     lanes = unowned(room[4])
     floats_all, whole_all = unowned(f), unowned(n)
-    while _one_period(floats_all, whole_all, start, stop, w, v, visit, lists, small, lanes):
+    while _one_period(floats_all, whole_all, start, stop, w, v, visit, flows, small, lanes):
         pass
 
 
 @jit
 def _one_period(
-    f: Any, n: Any, start: int, stop: int, w: Any, v: Any, visit: Any, rows: Any, small: Any,
+    f: Any, n: Any, start: int, stop: int, w: Any, v: Any, visit: Any, flows: Any, small: Any,
     lanes: Any,
 ) -> bool:  # fmt: skip
     """One period of groups start to stop - 1, as far as they still go; False if none does.
 
-    rows: see `Layout`; small: floats and whole numbers of one group; lanes (boards, 2): room for
-    group and lane.
+    flows: see `Layout.flowing`; small: floats and whole numbers of one group; lanes (LANES, 2):
+    room for group and lane.
     """
     who = visit[WHO]
     at = visit[AT][0]
@@ -157,16 +154,22 @@ def _one_period(
             who[lane] = g * LANES + lane
         which = _begin_period(f[g], n[g], w, v, visit)
         is_going = is_going or bits(load(n[g], at.t_ns) <= load(n[g], at.end_ns)) != 0
-        if _count(which) >= _MANY:
-            go_through(f[g], n[g], w, v, visit, which, True)
-            continue
+        here = which
+        if _count(which) < _MANY:
+            here = _with_visitors(n[g], at, visit[BOARD][0], which)
+        if here:
+            go_through(f[g], n[g], w, v, visit, here, True)
         for lane in range(LANES):
-            if (which >> lane) & 1:
+            if ((which & ~here) >> lane) & 1:
+                _copy(flows, n[g, at.slots, lane], f[g], n[g], lane, small[0], small[1], found)
                 lanes[found, 0] = g
                 lanes[found, 1] = lane
                 found += 1
-    for k in range(0, found, LANES):
-        _aside(f, n, w, v, visit, rows, small, lanes[k : min(k + LANES, found)])
+                if found == LANES:
+                    _aside(f, n, w, v, visit, flows, small, lanes)
+                    found = 0
+    if found:
+        _aside(f, n, w, v, visit, flows, small, lanes[:found])
     return is_going
 
 
@@ -181,36 +184,29 @@ def _count(which: int) -> int:
 
 
 @jit
-def _aside(f: Any, n: Any, w: Any, v: Any, visit: Any, rows: Any, small: Any, lanes: Any) -> None:
-    """Take boards at lanes (k, 2) through the events of their period in a group of their own.
+def _copy(flows: Any, slots: int, f: Any, n: Any, lane: int, to_f: Any, to_n: Any, to: int) -> None:
+    """Copy what flows inside a period from a lane of one group to a lane of another."""
+    copy_lane(flows[0][0], flows[1], slots, f, lane, to_f, to)
+    copy_lane(flows[0][1], flows[2], slots, n, lane, to_n, to)
 
-    Lanes that are left over copy the first board and stand still.
+
+@jit
+def _aside(f: Any, n: Any, w: Any, v: Any, visit: Any, flows: Any, small: Any, lanes: Any) -> None:
+    """Take boards in a group of their own through the events of their period, and put them back.
+
+    lanes (k, 2): group and lane where each of them is at home.
     """
     at = visit[AT][0]
-    who = visit[WHO]
-    slots = 0
-    is_rare = False
     for k in range(LANES):
-        g, lane = lanes[k if k < len(lanes) else 0]
-        who[k] = g * LANES + lane
-        slots = max(slots, n[g, at.slots, lane])
-        is_rare = is_rare or _has_visitors(n[g], at, visit[BOARD][0], lane)
-    group = load(who, 0) // LANES
-    lane_of = load(who, 0) - group * LANES
-    first_f = group * (f.shape[1] * LANES) + lane_of
-    first_n = group * (n.shape[1] * LANES) + lane_of
-    kind, slots = (4, SLOTS) if is_rare else (0, slots)
-    of_f, of_n = f.reshape(-1), n.reshape(-1)
-    gather_rows(rows[kind], rows[kind + 1], slots, of_f, first_f, small[0])
-    gather_rows(rows[kind + 2], rows[kind + 3], slots, of_n, first_n, small[1])
-    everyone = (1 << len(lanes)) - 1
-    if not is_rare:
-        small[1][at.may_coast] = 0
-    stopped = go_through(small[0], small[1], w, v, visit, everyone, is_rare)
-    scatter_rows(rows[kind], rows[kind + 1], slots, of_f, first_f, small[0])
-    scatter_rows(rows[kind + 2], rows[kind + 3], slots, of_n, first_n, small[1])
-    if is_rare:
-        return
+        if k < len(lanes):
+            visit[WHO][k] = lanes[k, 0] * LANES + lanes[k, 1]
+        else:
+            small[1][at.slots, k] = 0
+    small[1][at.may_coast] = 0
+    stopped = go_through(small[0], small[1], w, v, visit, (1 << len(lanes)) - 1, False)
+    for k in range(len(lanes)):
+        g, lane = lanes[k, 0], lanes[k, 1]
+        _copy(flows, small[1][at.slots, k], small[0], small[1], k, f[g], n[g], lane)
     for k in range(len(lanes)):
         if (stopped >> k) & 1:
             _go_on(f, n, w, v, visit, lanes[k, 0], lanes[k, 1])
@@ -226,8 +222,8 @@ def _go_on(f: Any, n: Any, w: Any, v: Any, visit: Any, g: int, lane: int) -> Non
 
 
 @jit
-def _has_visitors(n: Any, at: Any, b: Any, lane: int) -> bool:
-    """Do a plan or a quiet stretch await this board in this period, so that all rows count?"""
-    soon_ns = n[at.t_ns, lane] + b.period_ns
-    is_calm = n[at.steady, lane] != 0 and n[at.may_coast, lane] != 0
-    return is_calm or n[at.event_ns, lane] <= soon_ns
+def _with_visitors(n: Any, at: Any, b: Any, which: int) -> int:
+    """Boards (bits) for which a plan or a quiet stretch is due in this period: all rows count."""
+    soon_ns = load(n, at.t_ns) + b.period_ns
+    is_calm = (load(n, at.steady) & load(n, at.may_coast)) != 0
+    return which & bits(is_calm | (load(n, at.event_ns) <= soon_ns))

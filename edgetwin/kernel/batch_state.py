@@ -4,6 +4,7 @@ A group of LANES boards is a block of floats (float_rows, LANES) and one of whol
 (whole_rows, LANES). Only rows that the board has are kept, so a HiKey 970 takes 5 kB and not 7.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 from typing import Any, final
@@ -13,7 +14,6 @@ from numpy.typing import NDArray
 
 from edgetwin.kernel.state import SLOTS, STATE_DTYPE
 from hw_models.compiled import jit
-from hw_models.lane_functions import load, pick, place, store
 from hw_models.lanes import LANES
 from hw_models.lowering import Lowered
 
@@ -63,17 +63,17 @@ _FLOWING = (
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """Where the rows of a board lie; those of jobs come last, SLOTS rows for each field.
+    """Where the rows of a board lie: first those that flow, those of jobs last, SLOTS for a field.
 
     at (1,) of AT_DTYPE: the first row of every field; float_words and whole_words: the word of the
-    scalar state that each row holds, -1 for none. rows: eight lists, of floats and of whole numbers
-    that flow inside a control period (each without jobs, then the first rows of jobs), then of all.
+    scalar state that each row holds, -1 for none. flowing: how many of the first rows of floats and
+    of whole numbers flow inside a control period (2,), and the first rows of what flows of jobs.
     """
 
     at: NDArray[Any]
     float_words: NDArray[np.int64]
     whole_words: NDArray[np.int64]
-    rows: tuple[NDArray[np.int64], ...]
+    flowing: tuple[NDArray[np.int64], ...]
 
 
 def layout_of(lowered: Lowered) -> Layout:
@@ -82,51 +82,46 @@ def layout_of(lowered: Lowered) -> Layout:
     length = {name: n for kind, n in (lengths | {"slots": SLOTS}).items() for name in _BY[kind]}
     at = np.full(1, -1, AT_DTYPE)
     words: dict[str, list[int]] = {"f": [], "i": []}
-    for name in (*_MORE, *_jobs_last()):
-        if name in _MORE:
-            at[name] = len(words["i"])
-            words["i"].append(-1)
-            continue
-        assert STATE_DTYPE.fields is not None
-        dtype, offset = STATE_DTYPE.fields[name][:2]
-        if (name in length) != bool(dtype.shape) and name not in _UNUSED:
-            raise ValueError(f"field {name} of the state is not in the batch's list of fields.")
-        if name not in _UNUSED:
-            rows = words["f" if dtype.base.kind == "f" else "i"]
-            at[name] = len(rows)
-            rows += range(offset // 8, offset // 8 + length.get(name, 1))
+    single = [name for name in AT_DTYPE.names or () if name not in _BY["slots"]]
+    for name in single:
+        if name in _FLOWING:
+            _add_rows(name, length, at, words)
+    ends = np.array([len(words["f"]), len(words["i"])])
+    for name in (*single, *_BY["slots"]):
+        if name not in _UNUSED and at[name][0] < 0:
+            _add_rows(name, length, at, words)
+    jobs = [name for name in _FLOWING if name in _BY["slots"]]
     return Layout(
         at=at,
         float_words=np.array(words["f"], np.int64),
         whole_words=np.array(words["i"], np.int64),
-        rows=_row_lists(at, length),
+        flowing=(
+            ends,
+            np.array([at[0][name] for name in jobs if is_float(name)], np.int64),
+            np.array([at[0][name] for name in jobs if not is_float(name)], np.int64),
+        ),
     )
 
 
-def _row_lists(at: NDArray[Any], length: dict[str, int]) -> tuple[NDArray[np.int64], ...]:
-    """Rows that flow and all rows: of floats, first of jobs; of whole numbers, first of jobs."""
-    lists: list[list[int]] = [[] for _ in range(8)]
-    for name in AT_DTYPE.names or ():
-        if name in _UNUSED:
-            continue
-        first, is_job = int(at[0][name]), name in _BY["slots"]
-        k = 0 if is_float(name) else 2
-        rows = [first] if is_job else range(first, first + length.get(name, 1))
-        lists[4 + k + is_job] += rows
-        if name in _FLOWING:
-            lists[k + is_job] += rows
-    return tuple(np.array(rows, np.int64) for rows in lists)
+def _add_rows(
+    name: str, length: Mapping[str, int], at: NDArray[Any], words: Mapping[str, list[int]]
+) -> None:
+    """Give a field its rows, behind those that have theirs."""
+    rows = words["f" if is_float(name) else "i"]
+    at[name] = len(rows)
+    if name in _MORE:
+        rows.append(-1)
+        return
+    assert STATE_DTYPE.fields is not None
+    dtype, offset = STATE_DTYPE.fields[name][:2]
+    if (name in length) != bool(dtype.shape):
+        raise ValueError(f"field {name} of the state is not in the batch's list of fields.")
+    rows += range(offset // 8, offset // 8 + length.get(name, 1))
 
 
 def is_float(name: str) -> bool:
     """Is this field of the state one of floats?"""
     return name in (STATE_DTYPE.names or ()) and STATE_DTYPE[name].base.kind == "f"
-
-
-def _jobs_last() -> tuple[str, ...]:
-    """Fields of the scalar state, those of jobs behind the others."""
-    names = STATE_DTYPE.names or ()
-    return (*(name for name in names if name not in _BY["slots"]), *_BY["slots"])
 
 
 def new_blocks(layout: Layout, groups: int, dtype: Any) -> tuple[Block, Block]:
@@ -173,27 +168,13 @@ def put_back(
 
 
 @jit
-def gather_rows(rows: Any, jobs: Any, slots: int, of: Any, first: Any, small: Any) -> None:
-    """Copy boards into a small block (rows, LANES).
+def copy_lane(count: int, jobs: Any, slots: int, of: Any, lane: int, to: Any, to_lane: int) -> None:
+    """Copy the first `count` rows of a lane of one block (rows, LANES) to a lane of another.
 
-    of: a block as one dimension; first: lanes, where in it the first number of every board lies.
-    rows: which rows; jobs: first rows of fields of jobs, of which the first `slots` rows count.
+    jobs: first rows of fields of jobs, of which the first `slots` rows are copied, too.
     """
-    for row in rows:
-        store(small, row, pick(of, first + row * LANES))
-    for job_row in jobs:
-        for row in range(job_row, job_row + slots):
-            store(small, row, pick(of, first + row * LANES))
-
-
-@jit
-def scatter_rows(rows: Any, jobs: Any, slots: int, of: Any, first: Any, small: Any) -> None:
-    """Copy a small block back to where `gather_rows` took it from.
-
-    Of lanes that came from one board the first counts.
-    """
-    for row in rows:
-        place(of, first + row * LANES, load(small, row))
-    for job_row in jobs:
-        for row in range(job_row, job_row + slots):
-            place(of, first + row * LANES, load(small, row))
+    for row in range(count):
+        to[row, to_lane] = of[row, lane]
+    for first in jobs:
+        for row in range(first, first + slots):
+            to[row, to_lane] = of[row, lane]

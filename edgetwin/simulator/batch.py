@@ -239,7 +239,7 @@ class BatchSimulator:
         run_groups(
             self.floats, self.whole, self.layout.at, self.records, self.tables, self.orders,
             self.plans, self.lives, (self.layout.float_words, self.layout.whole_words),
-            self.layout.rows, first, last, self.groups_per_board,
+            self.layout.flowing, first, last, self.groups_per_board,
         )  # fmt: skip
 
     def read(self) -> Array:
