@@ -68,7 +68,7 @@ def heat_step_lanes(f: Any, at: Any, b: Any, fan: int, w: Any, dt_s: Any, mask: 
     """`heat_step` of the boards in mask, all at one fan level; the energy of the step in J."""
     n, m = b.nodes, b.parts
     modes, push, integral = at.modes, at.push, at.modes_integral
-    power, gain, leak, energy = at.power_w, at.gain_w, at.leak_w, at.energy_j
+    own, gain, leak, drawn = at.power_w, at.gain_w, at.leak_w, at.energy_j
     law = b.law
     reference_c, c1, c2, c3, low_c, high_c = law[0], law[1], law[2], law[3], law[4], law[5]
     for i in range(n):
@@ -85,9 +85,9 @@ def heat_step_lanes(f: Any, at: Any, b: Any, fan: int, w: Any, dt_s: Any, mask: 
         shape = leakage_shape(load(w, CHANGE + j), reference_c, c1, c2, c3, low_c, high_c)
         grown_w = load(f, gain + j) * shape
         leak_w = load(f, leak + j)
-        used_j = load(f, power + j) * dt_s + (leak_w + grown_w) * half_s
+        used_j = load(f, own + j) * dt_s + (leak_w + grown_w) * half_s
         step_j += used_j
-        put(f, energy + j, mask, load(f, energy + j) + used_j)
+        put(f, drawn + j, mask, load(f, drawn + j) + used_j)
         put(f, leak + j, mask, grown_w)
         store(w, CHANGE + j, grown_w - leak_w)
     through(b.heat[fan], w, CHANGE, m, n, w, SEEN)

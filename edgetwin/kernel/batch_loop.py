@@ -25,7 +25,7 @@ from edgetwin.kernel.batch_sensors import sample_lanes
 from edgetwin.kernel.batch_state import copy_lane
 from edgetwin.kernel.batch_visit import AT, BOARD, TABLE, WHO
 from edgetwin.kernel.batch_work import WHOLE_ROWS, WORK_ROWS
-from edgetwin.kernel.state import STATE_DTYPE
+from edgetwin.kernel.state import SLOTS, STATE_DTYPE
 from hw_models.compiled import free, jit
 from hw_models.lane_functions import (
     bits,
@@ -129,6 +129,7 @@ def _run_together(
     flows = unowned(flowing[0]), unowned(flowing[1]), unowned(flowing[2])
     w, v = unowned(room[0]), unowned(room[1])
     small = (unowned(room[2]), unowned(room[3]))
+    small[1][at[0].slots] = SLOTS
     lanes = unowned(room[4])
     floats_all, whole_all = unowned(f), unowned(n)
     while _one_period(floats_all, whole_all, start, stop, w, v, visit, flows, small, lanes):
@@ -161,7 +162,8 @@ def _one_period(
             go_through(f[g], n[g], w, v, visit, here, True)
         for lane in range(LANES):
             if ((which & ~here) >> lane) & 1:
-                _copy(flows, n[g, at.slots, lane], f[g], n[g], lane, small[0], small[1], found)
+                slots = max(n[g, at.slots, lane], small[1][at.slots, found])  # before it, too
+                _copy(flows, slots, f[g], n[g], lane, small[0], small[1], found)
                 lanes[found, 0] = g
                 lanes[found, 1] = lane
                 found += 1
@@ -197,11 +199,8 @@ def _aside(f: Any, n: Any, w: Any, v: Any, visit: Any, flows: Any, small: Any, l
     lanes (k, 2): group and lane where each of them is at home.
     """
     at = visit[AT][0]
-    for k in range(LANES):
-        if k < len(lanes):
-            visit[WHO][k] = lanes[k, 0] * LANES + lanes[k, 1]
-        else:
-            small[1][at.slots, k] = 0
+    for k in range(len(lanes)):
+        visit[WHO][k] = lanes[k, 0] * LANES + lanes[k, 1]
     small[1][at.may_coast] = 0
     stopped = go_through(small[0], small[1], w, v, visit, (1 << len(lanes)) - 1, False)
     for k in range(len(lanes)):
