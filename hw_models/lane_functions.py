@@ -3,25 +3,28 @@
 from typing import Any, final
 
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba.core import types
 from numba.extending import intrinsic
-from numba.np.arrayobj import make_array, populate_array
+from numba.np.arrayobj import make_array
 
 from hw_models.lanes import KINDS, LANES, WHOLE, Lanes, called, kind_of, spread, vector_type
 
 
-def _kind_of_array(array: Any) -> str:
+def kind_of_array(array: Any) -> str:
+    """The kind of lanes that an array of this type is made of."""
     return {types.float64: "f8", types.float32: "f4", types.int64: "i8"}[array.dtype]
 
 
-def _row(context: Any, builder: Any, array_type: Any, array: Any, row: Any, row_type: Any) -> Any:
+def row_place(
+    context: Any, builder: Any, array_type: Any, array: Any, row: Any, row_type: Any
+) -> Any:
     """The address of a row of an array (rows, LANES), as that of a vector."""
     data = make_array(array_type)(context, builder, array).data
     at = builder.mul(
         context.cast(builder, row, row_type, types.intp), ir.Constant(ir.IntType(64), LANES)
     )
     place = builder.gep(data, [at])
-    return builder.bitcast(place, vector_type(_kind_of_array(array_type)).as_pointer())
+    return builder.bitcast(place, vector_type(kind_of_array(array_type)).as_pointer())
 
 
 @final
@@ -36,10 +39,10 @@ class _Untouched(ir.LoadInstr):  # type: ignore[misc]  # llvmlite has no types
 
 @intrinsic
 def _load(_: Any, array: Any, row: Any) -> Any:
-    kind = _kind_of_array(array)
+    kind = kind_of_array(array)
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        place = _row(context, builder, array, args[0], args[1], row)
+        place = row_place(context, builder, array, args[0], args[1], row)
         return builder.load(place, align=8)
 
     return KINDS[kind](array, row), generate
@@ -47,10 +50,10 @@ def _load(_: Any, array: Any, row: Any) -> Any:
 
 @intrinsic
 def _store(_: Any, array: Any, row: Any, value: Any) -> Any:
-    kind = _kind_of_array(array)
+    kind = kind_of_array(array)
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        place = _row(context, builder, array, args[0], args[1], row)
+        place = row_place(context, builder, array, args[0], args[1], row)
         builder.store(spread(context, builder, args[2], value, kind), place, align=8)
         return context.get_dummy_value()
 
@@ -63,10 +66,10 @@ def _put(_: Any, array: Any, row: Any, mask: Any, value: Any) -> Any:
 
     LLVM would make one masked store of it, which takes ten times as long on AMD's Zen 2 and 3.
     """
-    kind = _kind_of_array(array)
+    kind = kind_of_array(array)
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        place = _row(context, builder, array, args[0], args[1], row)
+        place = row_place(context, builder, array, args[0], args[1], row)
         new = spread(context, builder, args[3], value, kind)
         old = _Untouched(builder.block, place)
         old.align = 8
@@ -94,51 +97,6 @@ def _where(_: Any, mask: Any, yes: Any, no: Any) -> Any:
 
 
 @intrinsic
-def _turn(_: Any, rows: Any, row: Any, out: Any, i: Any, k: Any) -> Any:
-    """out[i + lane, k + j] = rows[row + j, lane] for LANES rows j and every lane.
-
-    rows (any, LANES) and out (boards, columns) of floats, out maybe narrower.
-    """
-    kind = _kind_of_array(out)
-
-    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        row_type, i_type, k_type = sig.args[1], sig.args[3], sig.args[4]
-        first = context.cast(builder, args[1], row_type, types.intp)
-        found = []
-        for j in range(LANES):
-            at = builder.add(first, ir.Constant(ir.IntType(64), j))
-            given = builder.load(_row(context, builder, rows, args[0], at, types.intp), align=8)
-            found.append(spread(context, builder, given, KINDS[_kind_of_array(rows)], kind))
-        made = make_array(out)(context, builder, args[2])
-        width = builder.extract_value(made.shape, 1)
-        start = builder.mul(context.cast(builder, args[3], i_type, types.intp), width)
-        start = builder.add(start, context.cast(builder, args[4], k_type, types.intp))
-        for lane, value in enumerate(_transposed(builder, found)):
-            at = builder.add(start, builder.mul(width, ir.Constant(ir.IntType(64), lane)))
-            place = builder.bitcast(builder.gep(made.data, [at]), vector_type(kind).as_pointer())
-            builder.store(value, place, align=4)
-        return context.get_dummy_value()
-
-    return types.none(rows, row, out, i, k), generate
-
-
-def _transposed(builder: Any, rows: list[Any]) -> list[Any]:
-    """LANES vectors as a square matrix, transposed by exchange of ever smaller quarters."""
-    half = LANES // 2
-    while half:
-        low = [lane if not lane & half else lane - half + LANES for lane in range(LANES)]
-        high = [lane + half if not lane & half else lane + LANES for lane in range(LANES)]
-        masks = [ir.Constant(ir.VectorType(ir.IntType(32), LANES), m) for m in (low, high)]
-        done = list(rows)
-        for a in range(LANES):
-            if not a & half:
-                pair = rows[a], rows[a + half]
-                done[a], done[a + half] = (builder.shuffle_vector(*pair, m) for m in masks)
-        rows, half = done, half // 2
-    return rows
-
-
-@intrinsic
 def _bits(_: Any, mask: Any) -> Any:
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         packed = builder.bitcast(args[0], ir.IntType(LANES))
@@ -150,7 +108,7 @@ def _bits(_: Any, mask: Any) -> Any:
 @intrinsic
 def _pick(_: Any, array: Any, index: Any) -> Any:
     """array[index] of every lane, from an array of one dimension."""
-    kind = _kind_of_array(array)
+    kind = kind_of_array(array)
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         made = make_array(array)(context, builder, args[0])
@@ -167,7 +125,7 @@ def _pick(_: Any, array: Any, index: Any) -> Any:
 @intrinsic
 def _pick_row(_: Any, array: Any, rows: Any) -> Any:
     """The number of every lane from a row of its own, of an array (rows, LANES)."""
-    kind = _kind_of_array(array)
+    kind = kind_of_array(array)
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         made = make_array(array)(context, builder, args[0])
@@ -188,7 +146,7 @@ def _pick_row(_: Any, array: Any, rows: Any) -> Any:
 @intrinsic
 def _floats(_: Any, value: Any, like: Any) -> Any:
     """Whole numbers or a scalar as lanes of floats of the kind of `like`, lanes or an array."""
-    kind = like.kind if isinstance(like, Lanes) else _kind_of_array(like)
+    kind = like.kind if isinstance(like, Lanes) else kind_of_array(like)
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         return spread(context, builder, args[0], value, kind)
@@ -266,61 +224,13 @@ def _mantissa_hash(_: Any, key: Any, counter: Any) -> Any:
     return KINDS["f8"](key, counter), generate
 
 
-@intrinsic(prefer_literal=True)
-def _scratch(_: Any, rows: Any, columns: Any) -> Any:
-    """Uninitialised float64 (rows, columns), both constants, that lasts until the caller returns.
-
-    It lies on the stack: np.empty would cost as much as a thermal step.
-    """
-    if not isinstance(rows, types.IntegerLiteral) or not isinstance(columns, types.IntegerLiteral):
-        return None
-    shape = (rows.literal_value, columns.literal_value)
-
-    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        block = ir.ArrayType(ir.DoubleType(), shape[0] * shape[1])
-        room = cgutils.alloca_once(builder, block)
-        room.align = 64
-        size, row = (context.get_constant(types.intp, n) for n in (8, 8 * shape[1]))
-        made = make_array(sig.return_type)(context, builder)
-        populate_array(
-            made,
-            data=builder.bitcast(room, ir.DoubleType().as_pointer()),
-            shape=[context.get_constant(types.intp, n) for n in shape],
-            strides=[row, size],
-            itemsize=size,
-            meminfo=None,
-        )
-        return made._getvalue()
-
-    return types.Array(types.float64, 2, "C")(rows, columns), generate
-
-
-@intrinsic
-def _unowned(_: Any, array: Any) -> Any:
-    """The same array without its owner: slices of it are not counted, which costs more than a row.
-
-    Who calls must keep the array: it must be an argument of the calling function.
-    """
-
-    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        made = make_array(array)(context, builder, args[0])
-        made.meminfo = ir.Constant(made.meminfo.type, None)
-        made.parent = ir.Constant(made.parent.type, None)
-        return made._getvalue()
-
-    return array(array), generate
-
-
 load: Any = _load
 store: Any = _store
 put: Any = _put
 where: Any = _where
-turn: Any = _turn
 bits: Any = _bits
 pick: Any = _pick
 pick_row: Any = _pick_row
-scratch: Any = _scratch
-unowned: Any = _unowned
 floats: Any = _floats
 whole: Any = _whole
 lane_numbers: Any = _lane_numbers

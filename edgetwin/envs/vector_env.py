@@ -15,7 +15,8 @@ from edgetwin.envs.info import LazyInfo
 from edgetwin.envs.seeds import SeedStreams
 from edgetwin.envs.vector_info import batch_entries, blank
 from edgetwin.scenario import Scenario, load_scenario
-from edgetwin.simulator.batch import BatchSimulator, Sample
+from edgetwin.simulator.batch import BatchSimulator
+from edgetwin.simulator.batch_plan import Sample
 from hw_models.board import Board
 
 Observations = NDArray[np.float32]

@@ -29,7 +29,8 @@ from edgetwin.kernel.batch_read import (
 from edgetwin.kernel.control import USERSPACE
 from edgetwin.scenario import Scenario
 from hw_models.compiled import free, jit
-from hw_models.lane_functions import bits, load, pick, store, unowned, where
+from hw_models.lane_arrays import unowned
+from hw_models.lane_functions import bits, load, pick, store, where
 from hw_models.lanes import LANES
 from hw_models.lowering import GOVERNORS
 

@@ -29,7 +29,8 @@ from edgetwin.kernel.batch_read import (
 from edgetwin.scenario import Scenario
 from edgetwin.simulator.batch_plan import places
 from hw_models.compiled import free, jit
-from hw_models.lane_functions import load, store, unowned
+from hw_models.lane_arrays import unowned
+from hw_models.lane_functions import load, store
 from hw_models.lanes import LANES
 from hw_models.lowering import GOVERNORS
 

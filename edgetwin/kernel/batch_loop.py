@@ -27,13 +27,8 @@ from edgetwin.kernel.batch_visit import AT, BOARD, TABLE, WHO
 from edgetwin.kernel.batch_work import WHOLE_ROWS, WORK_ROWS
 from edgetwin.kernel.state import SLOTS, STATE_DTYPE
 from hw_models.compiled import free, jit
-from hw_models.lane_functions import (
-    bits,
-    floats,
-    load,
-    put,
-    unowned,
-)
+from hw_models.lane_arrays import unowned
+from hw_models.lane_functions import bits, floats, load, put
 from hw_models.lanes import LANES
 
 # From so many boards of a group on it is quicker to let the group go through its events as it is.

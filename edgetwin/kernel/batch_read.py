@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 
 from hw_models.compiled import free, inline, jit
-from hw_models.lane_functions import floats, load, pick, store, turn, unowned, where
+from hw_models.lane_arrays import turn, unowned
+from hw_models.lane_functions import floats, load, pick, store, where
 from hw_models.lanes import LANES
 
 # Fixed head of a row; after it temperatures, rails and clocks in board order.

@@ -5,7 +5,7 @@ from typing import Any
 from edgetwin.kernel.passing import account, heat, total
 from edgetwin.kernel.sensors import sample, true_zone_c
 from hw_models.compiled import jit
-from hw_models.lane_functions import scratch
+from hw_models.lane_arrays import scratch
 from hw_models.lowering import FAN, NODES, PARTS, THROTTLE
 
 # Leakage is linear in time within a step: a step is as long as it may change by SMOOTH of the

@@ -10,7 +10,7 @@ import numpy as np
 from edgetwin.kernel.state import NEVER, SLOTS
 from hw_models.compiled import inline, jit
 from hw_models.heat import heat_inputs
-from hw_models.lane_functions import scratch
+from hw_models.lane_arrays import scratch
 from hw_models.performance import (
     ACTIVITY,
     BYTES,

@@ -6,7 +6,7 @@ from edgetwin.kernel.control import below_target
 from edgetwin.kernel.sensors import true_zone_c
 from hw_models.compiled import jit
 from hw_models.heat import exponentials, heat_step
-from hw_models.lane_functions import scratch
+from hw_models.lane_arrays import scratch
 from hw_models.lowering import NODES, PARTIAL, STRIDES
 
 

@@ -1,6 +1,6 @@
 """Many simulated boards at once: the batch kernel behind arrays of NumPy."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, final
 
@@ -15,7 +15,8 @@ from edgetwin.scenario import Plan, Scenario
 from edgetwin.simulator.batch_plan import (
     LIFE_DTYPE,
     PLAN_DTYPE,
-    BoardOf,
+    Sample,
+    boards_of,
     first_event_ns,
     scenarios_of,
     seeds_of,
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from edgetwin.kernel_gpu import GpuBatch
 
 Array = NDArray[np.float64]
-Sample = Callable[[Board, np.random.Generator], Board]
 BLOCK = 32
 
 
@@ -89,13 +89,11 @@ class BatchSimulator:
         columns = HEAD + len(low.zones) + len(low.rails) + len(low.domains)
         self.readings = np.zeros((n_boards, columns))
         self._everyone = np.ones(n_boards, np.bool_)
-        self.coast = coast
-        self.threads = threads
+        self.coast, self.threads = coast, threads
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
-        self._device = device
+        self._device, self._sample = device, sample
         self._scenarios = scenarios_of(scenario, n_boards)
         self._seeds = seeds_of(seeds, n_boards)
-        self._sample = sample
         self.draw_boards(int(self._seeds[0]))
         self.reset()
 
@@ -106,15 +104,8 @@ class BatchSimulator:
 
         Call `reset` afterwards: states belong to the boards they began on.
         """
-        made = [self.board]
-        if self._sample is not None:
-            blocks = range(-(-self.n_boards // BLOCK))
-            draws = (np.random.default_rng([seed, block]) for block in blocks)
-            made = [self._sample(self.board, rng) for rng in draws]
-        self.boards = [BoardOf(board) for board in made]
-        self.records = np.zeros(len(made), BOARD_DTYPE)
-        for k, one in enumerate(self.boards):
-            self.records[k] = one.lowered.record[0]
+        self.boards = boards_of(self.board, self._sample, -(-self.n_boards // BLOCK), seed)
+        self.records = np.array([one.lowered.record[0] for one in self.boards], BOARD_DTYPE)
         self.groups_per_board = BLOCK // LANES if self._sample is not None else len(self.floats)
         self.gpu: GpuBatch | None = None
         self.gather_tables()
@@ -122,9 +113,8 @@ class BatchSimulator:
     def gather_tables(self) -> None:
         """Collect the demand rows of all boards, which may have grown."""
         self.tables = np.array([one.table.rows for one in self.boards])
-        self.orders = np.array([one.order() for one in self.boards]).reshape(
-            len(self.boards), -1, UNITS
-        )
+        orders = [one.order() for one in self.boards]
+        self.orders = np.array(orders).reshape(len(orders), -1, UNITS)
         self._known = len(self.boards[0].table.known_rows())
         if self.gpu is not None:
             self.gpu.set_table(self.tables, self.orders)

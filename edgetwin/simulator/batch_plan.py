@@ -1,6 +1,6 @@
 """From scenarios to what a batch of boards carries out: entries in order of time, first states."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import inf
 from typing import Any, final
 
@@ -38,6 +38,7 @@ PLAN_DTYPE = np.dtype(
 )  # fmt: skip
 # What became of the job of an entry once that has ended.
 LIFE_DTYPE = np.dtype([("done", "f8"), ("alive_s", "f8"), ("below_s", "f8")])
+Sample = Callable[[Board, np.random.Generator], Board]
 _MOST_PHASES = np.iinfo(PLAN_DTYPE["rows"]).max
 
 
@@ -67,6 +68,14 @@ class BoardOf:
             units = self.table.fastest_first(first)
             found[first, : len(units)] = units
         return found
+
+
+def boards_of(board: Board, sample: Sample | None, blocks: int, seed: int) -> list[BoardOf]:
+    """The board itself, or with sample one for every block, drawn from (seed, block)."""
+    if sample is None:
+        return [BoardOf(board)]
+    draws = (np.random.default_rng([seed, block]) for block in range(blocks))
+    return [BoardOf(sample(board, rng)) for rng in draws]
 
 
 def entries_of(plan: Plan, boards: list[BoardOf]) -> NDArray[Any]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgetwin.scenario import Scenario
-from edgetwin.simulator.batch import Sample
+from edgetwin.simulator.batch_plan import Sample
 from edgetwin.systems.thermal.branches import Outcomes, outcomes
 from edgetwin.systems.thermal.chip import Chip
 from edgetwin.systems.thermal.demos import Rows, joined

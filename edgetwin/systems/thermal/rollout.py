@@ -12,7 +12,7 @@ from edgetwin.kernel.batch_state import is_float
 from edgetwin.kernel.state import QOS_SHARE, SLOTS, zone_means_c
 from edgetwin.scenario import Scenario
 from edgetwin.simulator import BatchSimulator
-from edgetwin.simulator.batch import Sample
+from edgetwin.simulator.batch_plan import Sample
 from edgetwin.systems.thermal.chip import Array, Chip, Whole, chip_of
 from edgetwin.systems.thermal.compiled.boards import move_all, over_boards
 from edgetwin.systems.thermal.lives import Lives, lives_of
