@@ -9,6 +9,7 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 
 import edgetwin
 from edgetwin.envs.seeds import SeedStreams
+from edgetwin.kernel.batch_read import HEAD
 from edgetwin.tasks import TASKS
 from hw_models.board import Board
 
@@ -106,6 +107,21 @@ def test_a_mask_starts_some_and_leaves_the_others() -> None:
     assert info["_t_s"].tolist() == mask.tolist()
     with pytest.raises(ValueError, match="no True"):
         env.reset(options={"reset_mask": np.zeros(4, np.bool_)})
+
+
+@pytest.mark.parametrize("env_id", IDS)
+def test_a_whole_group_is_told_as_a_part_of_one_is(env_id: str) -> None:
+    """What eight boards say is written in blocks, what fewer say number by number."""
+    many, few = vector(env_id, 11), vector(env_id, 3)
+    seen, _ = many.reset(seed=7)
+    expected, _ = few.reset(seed=7)
+    many.action_space.seed(3)
+    for _ in range(6):
+        assert np.array_equal(seen[:3], expected)
+        assert np.array_equal(many.batch.readings[:3], few.batch.readings, equal_nan=True)
+        assert np.ptp(many.batch.readings[:, HEAD:], axis=0).any(), "all boards say the same"
+        actions = many.action_space.sample()
+        seen, expected = many.step(actions)[0], few.step(actions[:3])[0]
 
 
 def test_what_is_returned_does_not_change_later() -> None:

@@ -180,6 +180,13 @@ def test_threads_change_nothing() -> None:
     two.close()
 
 
+@pytest.mark.parametrize("n_boards", [1, 90, 900])
+def test_every_row_of_a_group_lies_in_one_line_of_the_cache(n_boards: int) -> None:
+    batch = BatchSimulator(load_board("hikey970"), n_boards)
+    assert batch.floats.ctypes.data % 64 == batch.whole.ctypes.data % 64 == 0
+    assert batch.floats.strides[1] == batch.whole.strides[1] == 64
+
+
 def test_float32_stays_near_float64() -> None:
     board, scenario = load_board("hikey970"), load_scenario("mixed-20")
     exact = BatchSimulator(board, 64, scenario=scenario, seeds=4)
