@@ -16,13 +16,26 @@ _FASTMATH = {"reassoc", "contract", "arcp", "nsz"}
 
 def jit(function: F) -> F:
     """Compile for the argument types of the first call; keep the machine code on disk."""
-    compiled = numba.njit(cache=True, fastmath=_FASTMATH, error_model="numpy")(function)
-    return cast(F, _stamped(compiled))
+    return _compiled(function)
 
 
 def free(function: F) -> F:
     """As `jit`, and other threads of Python go on while it runs: for loops over many boards."""
-    made = numba.njit(cache=True, fastmath=_FASTMATH, error_model="numpy", nogil=True)
+    return _compiled(function, nogil=True)
+
+
+def merged(function: F) -> F:
+    """As `jit`, and always part of its callers' machine code: for steps of a hot loop.
+
+    A call passes every array field by field, lanes through memory, and counts who holds an array.
+    """
+    return _compiled(function, forceinline=True)
+
+
+def _compiled(function: F, *, nogil: bool = False, forceinline: bool = False) -> F:
+    made = numba.njit(
+        cache=True, fastmath=_FASTMATH, error_model="numpy", nogil=nogil, forceinline=forceinline
+    )  # each is named here, as numba has what is called do as the caller does
     return cast(F, _stamped(made(function)))
 
 

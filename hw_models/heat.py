@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hw_models.compiled import inline, jit
-from hw_models.lane_functions import load, nearest, store, two_to, where
+from hw_models.compiled import inline, jit, merged
+from hw_models.lane_arrays import lane_rows
+from hw_models.lane_functions import floats, load, nearest, store, two_to, where
 from hw_models.lanes import LANES
 from hw_models.power import leakage_shape
 
@@ -59,24 +60,38 @@ _GROUP = 3
 
 def wide(array: Array, fill: float = 0.0) -> Array:
     """The array with its last axis filled up to whole groups of lanes, as `heat_step` takes it."""
-    more = -array.shape[-1] % (_GROUP * LANES)
-    end = [(0, 0)] * (array.ndim - 1) + [(0, more)]
-    return np.ascontiguousarray(np.pad(array, end, constant_values=fill))
+    count = array.shape[-1]
+    found: Array = lane_rows((*array.shape[:-1], count + -count % (_GROUP * LANES)))
+    found[..., :count] = array
+    if fill:
+        found[..., count:] = fill
+    return found
 
 
 @inline
 def _applied(table: Any, values: Any, count: int, lane: int) -> Any:
-    """Three lanes of values (count,) times table (count, w)."""
+    """Three lanes of values (count,) times table (count, w).
+
+    Two sums a lane, each over half of the rows: an addition waits for the one before.
+    """
     per_row = table.shape[1] // LANES
-    a = load(table, lane) * values[0]
-    b = load(table, lane + 1) * values[0]
-    c = load(table, lane + 2) * values[0]
-    for i in range(1, count):
+    half = count // 2
+    last = per_row * (count - 1) + lane
+    odd = values[count - 1] * (count % 2)
+    a = load(table, last) * odd
+    b = load(table, last + 1) * odd
+    c = load(table, last + 2) * odd
+    d = e = f = floats(0.0, table)
+    for i in range(half):
         at = per_row * i + lane
         a = a + load(table, at) * values[i]
         b = b + load(table, at + 1) * values[i]
         c = c + load(table, at + 2) * values[i]
-    return a, b, c
+        at = at + per_row * half
+        d = d + load(table, at) * values[i + half]
+        e = e + load(table, at + 1) * values[i + half]
+        f = f + load(table, at + 2) * values[i + half]
+    return a + d, b + e, c + f
 
 
 @inline
@@ -95,7 +110,7 @@ def _draw(
     store(drawn_w, lane, load(power_w, lane) + leaked_w)
 
 
-@jit
+@merged
 def heat_inputs(
     n: int,
     m: int,
@@ -154,7 +169,7 @@ def _correct(
     store(push, lane, load(push, lane) + more)
 
 
-@jit
+@merged
 def heat_step(
     n: int,
     m: int,

@@ -1,14 +1,19 @@
 """Arrays and lanes: room on the stack, arrays without owners, a group's lanes as rows of boards."""
 
+from math import prod
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array, populate_array
+from numpy.typing import NDArray
 
 from hw_models.lane_functions import kind_of_array, row_place
 from hw_models.lanes import KINDS, LANES, spread, vector_type
+
+_LINE = 64
 
 
 @intrinsic
@@ -88,21 +93,55 @@ def _scratch(_: Any, rows: Any, columns: Any) -> Any:
 
 
 @intrinsic
-def _unowned(_: Any, array: Any) -> Any:
-    """The same array without its owner: slices of it are not counted, which costs more than a row.
+def _unowned(_: Any, given: Any) -> Any:
+    """The same array, or tuple of arrays, without its owner, so that uses of it are not counted.
 
-    Who calls must keep the array: it must be an argument of the calling function.
+    Counting costs more than a row of numbers. Who calls must keep the arrays: they must be
+    arguments of the calling function.
     """
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        made = make_array(array)(context, builder, args[0])
-        made.meminfo = ir.Constant(made.meminfo.type, None)
-        made.parent = ir.Constant(made.parent.type, None)
-        return made._getvalue()
+        if isinstance(given, types.BaseTuple):
+            parts = cgutils.unpack_tuple(builder, args[0], len(given))
+            kinds: Any = given
+            bare = [_bare(context, builder, *pair) for pair in zip(kinds, parts, strict=True)]
+            return context.make_tuple(builder, given, bare)
+        return _bare(context, builder, given, args[0])
 
-    return array(array), generate
+    return given(given), generate
+
+
+def _bare(context: Any, builder: Any, array: Any, value: Any) -> Any:
+    made = make_array(array)(context, builder, value)
+    made.meminfo = ir.Constant(made.meminfo.type, None)
+    made.parent = ir.Constant(made.parent.type, None)
+    return made._getvalue()
+
+
+@intrinsic
+def _apart(_: Any) -> Any:
+    """Machine code of its own for the function that says so: no caller gets a copy of it."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        builder.function.attributes.add("noinline")
+        return context.get_dummy_value()
+
+    return types.none(), generate
+
+
+def lane_rows(shape: tuple[int, ...], dtype: Any = np.float64) -> NDArray[Any]:
+    """Zeros whose rows of LANES numbers each lie in one line of the cache (64 bytes).
+
+    Rows that begin anywhere lie in two: the thermal step then takes a quarter longer.
+    """
+    size = prod(shape) * np.dtype(dtype).itemsize
+    room = np.zeros(size + _LINE, np.uint8)
+    first = -room.ctypes.data % _LINE
+    found: NDArray[Any] = room[first : first + size].view(dtype).reshape(shape)
+    return found
 
 
 turn: Any = _turn
 scratch: Any = _scratch
 unowned: Any = _unowned
+apart: Any = _apart

@@ -107,7 +107,7 @@ def _bits(_: Any, mask: Any) -> Any:
 
 @intrinsic
 def _pick(_: Any, array: Any, index: Any) -> Any:
-    """array[index] of every lane, from an array of one dimension."""
+    """The number of every lane at an index of its own, from an array as it lies in memory."""
     kind = kind_of_array(array)
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
@@ -192,6 +192,48 @@ def _two_to(_: Any, exponent: Any) -> Any:
     return exponent(exponent), generate
 
 
+@intrinsic
+def _exponent(_: Any, value: Any) -> Any:
+    """k of value = 2^k m with 1 <= m < 2, as lanes of float64 like value; positive and normal."""
+    if getattr(value, "kind", "") != "f8":
+        return None
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        bits = builder.bitcast(args[0], vector_type("i8"))
+        k = builder.lshr(bits, ir.Constant(vector_type("i8"), [52] * LANES))
+        k = builder.sub(k, ir.Constant(vector_type("i8"), [1023] * LANES))
+        return builder.sitofp(k, vector_type("f8"))
+
+    return value(value), generate
+
+
+@intrinsic
+def _mantissa(_: Any, value: Any) -> Any:
+    """m of value = 2^k m with 1 <= m < 2, as lanes of float64 like value; positive and normal."""
+    if getattr(value, "kind", "") != "f8":
+        return None
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        bits = builder.bitcast(args[0], vector_type("i8"))
+        bits = builder.and_(bits, ir.Constant(vector_type("i8"), [(1 << 52) - 1] * LANES))
+        bits = builder.or_(bits, ir.Constant(vector_type("i8"), [1023 << 52] * LANES))
+        return builder.bitcast(bits, vector_type("f8"))
+
+    return value(value), generate
+
+
+@intrinsic
+def _first(_: Any, lanes: Any) -> Any:
+    """The number in the first lane of float64."""
+    if getattr(lanes, "kind", "") != "f8":
+        return None
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.extract_element(args[0], ir.Constant(ir.IntType(32), 0))
+
+    return types.float64(lanes), generate
+
+
 def _function(name: str) -> Any:
     """One of LLVM's functions of one float, on lanes."""
 
@@ -239,5 +281,6 @@ even_random: Any = _mantissa_hash
 nearest: Any = _function("rint")
 upwards: Any = _function("ceil")
 root: Any = _function("sqrt")
-logarithm: Any = _function("log")
-cosine: Any = _function("cos")
+exponent: Any = _exponent
+mantissa: Any = _mantissa
+first: Any = _first

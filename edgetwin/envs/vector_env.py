@@ -69,6 +69,9 @@ class BoardVectorEnv(VectorEnv[Observations, Any, NDArray[Any]], ABC):
             batch_space(self.single_observation_space, num_envs), self.single_observation_space
         )
         self.action_space = batch_space(self.single_action_space, num_envs)
+        single_actions: Any = self.single_action_space
+        ends = single_actions.nvec if hasattr(single_actions, "nvec") else single_actions.n
+        self._action_ends = np.atleast_1d(ends).astype(np.uint64)
         self._scenarios = [self.one.scenario] * num_envs
         if scenarios is not None:
             if len(scenarios) != num_envs:
@@ -99,12 +102,15 @@ class BoardVectorEnv(VectorEnv[Observations, Any, NDArray[Any]], ABC):
         """Prepare environment i after its board was reset."""
 
     @abstractmethod
-    def _act(self, actions: NDArray[np.int64], frozen: Truths) -> None:
-        """Turn actions into orders; boards in frozen get none."""
+    def _act(self, actions: NDArray[np.int64], frozen: Truths, first: int, last: int) -> None:
+        """Turn actions into orders in groups first to last - 1; boards in frozen get none."""
 
     @abstractmethod
-    def _look(self, seen: Truths) -> None:
-        """Fill observations, readings, rewards and what is over of the boards in seen."""
+    def _look(self, seen: Truths, first: int, last: int) -> None:
+        """Fill observations, readings, rewards and what is over of the boards in seen.
+
+        Only those of groups first to last - 1.
+        """
 
     def reset(
         self,
@@ -128,16 +134,13 @@ class BoardVectorEnv(VectorEnv[Observations, Any, NDArray[Any]], ABC):
         for i in np.flatnonzero(mask).tolist():
             if seeds[i] is not None:
                 self._streams.start(i, seeds[i])
-        if mask.all():
-            self._hand_over()
-        else:
-            self._obs = self._obs.copy()
+        self._hand_over(is_partial=not mask.all())
         self._start(mask, given)
         info = LazyInfo()
         info._entries = (
             self._entries if mask.all() else batch_entries(self.one, self.num_envs, mask)
         )
-        info._block = self.batch.readings.copy()
+        info._block = self.batch.readings
         return self._obs, info
 
     def _seeds(self, seed: int | Sequence[int | None] | None) -> Sequence[int | None]:
@@ -162,7 +165,7 @@ class BoardVectorEnv(VectorEnv[Observations, Any, NDArray[Any]], ABC):
             self._begin(int(i), episodes[i])
         self._steps[which] = 0
         self._done[which] = False
-        self._look(mask)
+        self._look(mask, 0, len(self.batch.floats))
 
     def _episodes(self, which: NDArray[Any], options: dict[str, Any]) -> list[Scenario]:
         """The scenario of every environment; options change those that start."""
@@ -187,14 +190,18 @@ class BoardVectorEnv(VectorEnv[Observations, Any, NDArray[Any]], ABC):
         infos["final_obs"] and infos["final_info"].
         """
         checked = self._checked(actions)
-        self._hand_over()
         frozen = self._done
+        self._hand_over(is_partial=False)
         if frozen.any():
             frozen = frozen.copy()
             self._start(frozen, {})
-        self._act(checked, frozen)
-        self.batch.run()
-        self._look(self._all)
+
+        def advance(first: int, last: int) -> None:
+            self._act(checked, frozen, first, last)
+            self.batch.run_groups(first, last)
+            self._look(self._all, first, last)
+
+        self.batch.share(advance)
         self._steps += 1
         truncated = (self.batch.get("t_ns") >= self._end_ns) | (self._steps >= self._most_steps)
         terminated = self._over.copy()
@@ -211,16 +218,23 @@ class BoardVectorEnv(VectorEnv[Observations, Any, NDArray[Any]], ABC):
             infos = self._infos()
         return self._obs, rewards, terminated, truncated, infos
 
-    def _hand_over(self) -> None:
-        """Observations are the caller's; if dropped, the next take their room."""
-        shape = self._obs.shape
-        del self._obs
-        self._obs = np.empty(shape, np.float32)
+    def _hand_over(self, *, is_partial: bool) -> None:
+        """Observations and readings are the caller's; the next go elsewhere.
+
+        If dropped, the next take their room. With is_partial those of some boards stay as they are.
+        """
+        batch = self.batch
+        if is_partial:
+            self._obs, batch.readings = self._obs.copy(), batch.readings.copy()
+            return
+        seen, read = self._obs.shape, batch.readings.shape
+        del self._obs, batch.readings
+        self._obs, batch.readings = np.empty(seen, np.float32), np.empty(read)
 
     def _infos(self) -> LazyInfo:
         info = LazyInfo()
         info._entries = self._entries
-        info._block = self.batch.readings.copy()
+        info._block = self.batch.readings
         return info
 
     def _restarted(self, done: Truths) -> dict[str, Any]:
@@ -230,7 +244,8 @@ class BoardVectorEnv(VectorEnv[Observations, Any, NDArray[Any]], ABC):
             final_obs[i] = self._obs[i].copy()
         final = LazyInfo()
         final._entries = batch_entries(self.one, self.num_envs, done)
-        final._block = self.batch.readings.copy()
+        final._block = self.batch.readings
+        self.batch.readings = final._block.copy()
         self._start(done, {})
         infos = dict(self._infos())
         return infos | {
@@ -246,15 +261,10 @@ class BoardVectorEnv(VectorEnv[Observations, Any, NDArray[Any]], ABC):
                 f"actions are {given.dtype} of shape {given.shape}; give whole numbers of shape "
                 f"{self.action_space.shape}."
             )
-        parts = given.reshape(self.num_envs, -1).astype(np.int64, copy=False)
-        if (parts < 0).any() or (parts >= self._action_ends).any():
+        parts = np.ascontiguousarray(given.reshape(self.num_envs, -1), np.int64)
+        if (parts.view(np.uint64) >= self._action_ends).any():  # those below 0 are large there
             raise ValueError(f"an action is outside {self.single_action_space}.")
-        return np.ascontiguousarray(parts)
-
-    @property
-    def _action_ends(self) -> NDArray[np.int64]:
-        space: Any = self.single_action_space
-        return np.atleast_1d(space.nvec if hasattr(space, "nvec") else space.n)
+        return parts
 
     def close_extras(self, **kwargs: Any) -> None:
         """Let the threads go."""

@@ -28,7 +28,7 @@ from edgetwin.kernel.batch_read import (
 )
 from edgetwin.kernel.control import USERSPACE
 from edgetwin.scenario import Scenario
-from hw_models.compiled import free, jit
+from hw_models.compiled import free, merged
 from hw_models.lane_arrays import unowned
 from hw_models.lane_functions import bits, load, pick, store, where
 from hw_models.lanes import LANES
@@ -55,33 +55,35 @@ class ThermalVectorEnv(BoardVectorEnv):
             n[at["governor"] + d, lane] = GOVERNORS.index(name)
             n[at["fixed"] + d, lane] = n[at["target"] + d, lane]
 
-    def _act(self, actions: NDArray[np.int64], frozen: Truths) -> None:
+    def _act(self, actions: NDArray[np.int64], frozen: Truths, first: int, last: int) -> None:
         batch = self.batch
         begin_steps(
             batch.floats, batch.whole, batch.layout.at, batch.records, batch.groups_per_board,
-            actions, frozen, self._step_ns, self._slots, self._clusters,
+            first, last, actions, frozen, self._step_ns, self._slots, self._clusters,
         )  # fmt: skip
 
-    def _look(self, seen: Truths) -> None:
+    def _look(self, seen: Truths, first: int, last: int) -> None:
         batch = self.batch
         look_all(
             batch.floats, batch.whole, batch.layout.at, batch.records, batch.groups_per_board,
-            self._slots, self._obs, batch.readings, self._rewards, self._over, seen,
+            first, last, self._slots, self._obs, batch.readings, self._rewards, self._over, seen,
         )  # fmt: skip
 
 
 @free
 def begin_steps(
-    f: Any, n: Any, at: Any, boards: Any, per_board: int, actions: Any, frozen: Any, step_ns: int,
-    slots: int, clusters: int,
+    f: Any, n: Any, at: Any, boards: Any, per_board: int, first: int, last: int, actions: Any,
+    frozen: Any, step_ns: int, slots: int, clusters: int,
 ) -> None:  # fmt: skip
-    """Migrate, ask for clocks, say when the step ends; boards in frozen (n_boards,) stand still.
+    """Migrate, ask for clocks, say when the step ends, in groups first to last - 1.
+
+    Boards in frozen (n_boards,) stand still.
 
     actions (n_boards, 1 or 1 + clusters) are in their space.
     """
     a = at[0]
-    f, n = unowned(f), unowned(n)
-    for g in range(len(f)):
+    f, n, boards, actions, frozen = unowned((f, n, boards, actions, frozen))
+    for g in range(first, last):
         b = boards[g // per_board]
         cores = core_count(b)
         mark_group(f[g], n[g], a)
@@ -100,7 +102,7 @@ def begin_steps(
                 request_lanes(n[g], a, b, d, load(n[g], a.fixed + d), given)
 
 
-@jit
+@merged
 def _order(n: Any, lane: int, at: Any, b: Any, action: Any, cores: int, clusters: int) -> None:
     """What the action asks of one board."""
     if len(action) > 1:
@@ -116,15 +118,19 @@ def _order(n: Any, lane: int, at: Any, b: Any, action: Any, cores: int, clusters
 
 @free
 def look_all(
-    f: Any, n: Any, at: Any, boards: Any, per_board: int, slots: int, obs: Any, readings: Any,
-    rewards: Any, over: Any, seen: Any,
+    f: Any, n: Any, at: Any, boards: Any, per_board: int, first: int, last: int, slots: int,
+    obs: Any, readings: Any, rewards: Any, over: Any, seen: Any,
 ) -> None:  # fmt: skip
-    """Fill observations, readings, rewards and what is over, one row per board that is seen."""
+    """Fill observations, readings, rewards and what is over, one row per board that is seen.
+
+    Only those of groups first to last - 1.
+    """
     a = at[0]
-    f, n = unowned(f), unowned(n)
+    f, n, boards, obs, readings = unowned((f, n, boards, obs, readings))
+    rewards, over, seen = unowned((rewards, over, seen))
     columns = np.zeros((readings.shape[1], LANES))
     seen_now = np.zeros((obs.shape[1], LANES))
-    for g in range(len(f)):
+    for g in range(first, last):
         b = boards[g // per_board]
         read_group(f[g], n[g], a, b, columns)
         _see(f[g], n[g], a, b, core_count(b), slots, seen_now, columns)
@@ -137,7 +143,7 @@ def look_all(
                 over[i] = is_over(n[g], lane, a)
 
 
-@jit
+@merged
 def _see(f: Any, n: Any, at: Any, b: Any, cores: int, slots: int, obs: Any, columns: Any) -> None:
     """Observations (numbers, LANES) of a group and both terms of its reward; see `look`."""
     hot_c = hottest_lanes(f, at, b)

@@ -28,7 +28,7 @@ from edgetwin.kernel.batch_read import (
 )
 from edgetwin.scenario import Scenario
 from edgetwin.simulator.batch_plan import places
-from hw_models.compiled import free, jit
+from hw_models.compiled import free, merged
 from hw_models.lane_arrays import unowned
 from hw_models.lane_functions import load, store
 from hw_models.lanes import LANES
@@ -79,35 +79,40 @@ class TrainingVectorEnv(BoardVectorEnv):
             return found
         return known[2]
 
-    def _act(self, actions: NDArray[np.int64], frozen: Truths) -> None:
+    def _act(self, actions: NDArray[np.int64], frozen: Truths, first: int, last: int) -> None:
         batch = self.batch
         begin_training(
             batch.floats, batch.whole, batch.layout.at, batch.records, batch.groups_per_board,
-            actions, frozen, self._step_ns, self._domain, self._firsts, self._totals, self._batch,
+            first, last, actions, frozen, self._step_ns, self._domain, self._firsts, self._totals,
+            self._batch,
         )  # fmt: skip
 
-    def _look(self, seen: Truths) -> None:
+    def _look(self, seen: Truths, first: int, last: int) -> None:
         batch = self.batch
         look_training(
             batch.floats, batch.whole, batch.layout.at, batch.records, batch.groups_per_board,
-            self._gpu, self._domain, self._firsts, self._totals, self._batch, self._progress,
-            self._seen_ns, self._obs, batch.readings, self._rewards, self._over, seen,
+            first, last, self._gpu, self._domain, self._firsts, self._totals, self._batch,
+            self._progress, self._seen_ns, self._obs, batch.readings, self._rewards, self._over,
+            seen,
         )  # fmt: skip
 
 
 @free
 def begin_training(
-    f: Any, n: Any, at: Any, boards: Any, per_board: int, actions: Any, frozen: Any, step_ns: int,
-    domain: int, firsts: Any, totals: Any, batch: Any,
+    f: Any, n: Any, at: Any, boards: Any, per_board: int, first: int, last: int, actions: Any,
+    frozen: Any, step_ns: int, domain: int, firsts: Any, totals: Any, batch: Any,
 ) -> None:  # fmt: skip
-    """Ask for clock and batch size, say when the step ends; boards in frozen stand still.
+    """Ask for clock and batch size, say when the step ends, in groups first to last - 1.
+
+    Boards in frozen stand still.
 
     actions (n_boards, 2); firsts and totals (n_boards, batches): demand row and samples of every
     batch size; batch (n_boards,): the one that runs.
     """
     a = at[0]
-    f, n = unowned(f), unowned(n)
-    for g in range(len(f)):
+    f, n, boards, actions, frozen = unowned((f, n, boards, actions, frozen))
+    firsts, totals, batch = unowned((firsts, totals, batch))
+    for g in range(first, last):
         b = boards[g // per_board]
         mark_group(f[g], n[g], a)
         for lane in range(LANES):
@@ -128,7 +133,7 @@ def begin_training(
         request_lanes(n[g], a, b, domain, load(n[g], a.fixed + domain), runs)
 
 
-@jit
+@merged
 def training_slot(n: Any, lane: int, at: Any, firsts: Any) -> int:
     """Where the training job runs, -1 when it does not."""
     for j in range(n[at.slots, lane]):
@@ -141,16 +146,21 @@ def training_slot(n: Any, lane: int, at: Any, firsts: Any) -> int:
 
 @free
 def look_training(
-    f: Any, n: Any, at: Any, boards: Any, per_board: int, gpu: int, domain: int, firsts: Any,
-    totals: Any, batch: Any, progress: Any, seen_ns: Any, obs: Any, readings: Any, rewards: Any,
-    over: Any, seen: Any,
+    f: Any, n: Any, at: Any, boards: Any, per_board: int, first: int, last: int, gpu: int,
+    domain: int, firsts: Any, totals: Any, batch: Any, progress: Any, seen_ns: Any, obs: Any,
+    readings: Any, rewards: Any, over: Any, seen: Any,
 ) -> None:  # fmt: skip
-    """Fill observations, readings, rewards and what is over, one row per board that is seen."""
+    """Fill observations, readings, rewards and what is over, one row per board that is seen.
+
+    Only those of groups first to last - 1.
+    """
     a = at[0]
-    f, n = unowned(f), unowned(n)
+    f, n, boards, obs, readings = unowned((f, n, boards, obs, readings))
+    rewards, over, seen, firsts, totals = unowned((rewards, over, seen, firsts, totals))
+    batch, progress, seen_ns = unowned((batch, progress, seen_ns))
     columns = np.zeros((readings.shape[1], LANES))
     hot_c = np.zeros((1, LANES))
-    for g in range(len(f)):
+    for g in range(first, last):
         b = boards[g // per_board]
         read_group(f[g], n[g], a, b, columns)
         write_rows(columns, g * LANES, seen, readings)
@@ -174,7 +184,7 @@ def look_training(
             over[i] = is_over(n[g], lane, a)
 
 
-@jit
+@merged
 def _see(
     f: Any, n: Any, lane: int, at: Any, b: Any, gpu: int, domain: int, slot: int, total: float,
     obs: Any,

@@ -3,9 +3,8 @@
 from typing import Any
 
 from edgetwin.kernel.batch_heat import true_zone_lanes
-from edgetwin.kernel.batch_inputs import slots_in_use
 from edgetwin.kernel.control import below_target
-from hw_models.compiled import inline, jit
+from hw_models.compiled import inline, merged
 from hw_models.lane_functions import load, put
 
 
@@ -15,10 +14,12 @@ def add(rows: Any, row: int, mask: Any, more: Any) -> None:
     put(rows, row, mask, load(rows, row) + more)
 
 
-@jit
-def account_lanes(f: Any, n: Any, at: Any, b: Any, dt_s: Any, mean_w: Any, mask: Any) -> None:
-    """Progress of jobs and units, and the counters behind the key figures."""
-    for j in range(slots_in_use(n, at)):
+@merged
+def account_lanes(
+    f: Any, n: Any, at: Any, b: Any, dt_s: Any, mean_w: Any, slots: int, mask: Any
+) -> None:
+    """Progress of jobs and units, and the counters of key figures; slots: in use at most."""
+    for j in range(slots):
         here = mask & (load(n, at.job_unit + j) >= 0)
         rate = load(f, at.job_rate + j)
         left = load(f, at.job_left + j)

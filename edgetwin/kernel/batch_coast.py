@@ -4,10 +4,12 @@ from typing import Any
 
 from edgetwin.kernel.batch_account import account_lanes
 from edgetwin.kernel.batch_heat import pass_time, true_zone_lanes
+from edgetwin.kernel.batch_inputs import slots_in_use
 from edgetwin.kernel.batch_sensors import multiples, sample_lanes
 from edgetwin.kernel.batch_work import KEPT
 from edgetwin.kernel.coast import FIRST, LONGEST, ROUGH, SHORTER, SMOOTH, TRIP_MARGIN_K
-from hw_models.compiled import jit
+from hw_models.compiled import jit, merged
+from hw_models.lane_arrays import apart, unowned
 from hw_models.lane_functions import bits, floats, load, put, store, where, whole
 from hw_models.lowering import FAN, NODES, PARTS, THROTTLE
 
@@ -18,6 +20,8 @@ _DRAWN = _LEAK + PARTS
 @jit
 def coast_lanes(f: Any, n: Any, at: Any, b: Any, w: Any, next_ns: Any, mask: Any) -> Any:
     """Jump over control periods in which nothing can change; the boards for which time passed."""
+    apart()
+    f, n, w = unowned(f), unowned(n), unowned(w)
     end = multiples(next_ns, b.period_ns, b.law)
     going = mask & ~_near_trip(f, n, at, b)
     moved = going & ~going
@@ -41,7 +45,7 @@ def coast_lanes(f: Any, n: Any, at: Any, b: Any, w: Any, next_ns: Any, mask: Any
         longest = where(rough, max(multiples(step, SHORTER, b.law), 1), longest)
         done = going & ~rough
         if bits(done) != 0:
-            account_lanes(f, n, at, b, dt_s, mean_w, done)
+            account_lanes(f, n, at, b, dt_s, mean_w, slots_in_use(n, at), done)
             put(n, at.t_ns, done, t_ns + dt_ns)
             put(n, at.sampled, done, load(n, at.sampled) + step - 1)
             sample_lanes(f, n, at, b, done)
@@ -56,7 +60,7 @@ def coast_lanes(f: Any, n: Any, at: Any, b: Any, w: Any, next_ns: Any, mask: Any
     return moved
 
 
-@jit
+@merged
 def _longest(change_w_per_tick: Any, mean_w: Any) -> Any:
     """The ticks over which leakage is going to change by SMOOTH of the power, 1 to LONGEST."""
     least_w = mean_w * (SMOOTH / LONGEST)
@@ -64,7 +68,7 @@ def _longest(change_w_per_tick: Any, mean_w: Any) -> Any:
     return max(ticks, 1)
 
 
-@jit
+@merged
 def _leak_change_w(f: Any, at: Any, b: Any, w: Any) -> Any:
     """How much leakage has changed in a step."""
     change_w = floats(0.0, w)
@@ -73,7 +77,7 @@ def _leak_change_w(f: Any, at: Any, b: Any, w: Any) -> Any:
     return change_w
 
 
-@jit
+@merged
 def _keep(f: Any, at: Any, b: Any, w: Any) -> None:
     """Remember what a thermal step changes."""
     for i in range(b.nodes):
@@ -85,7 +89,7 @@ def _keep(f: Any, at: Any, b: Any, w: Any) -> None:
         store(w, _DRAWN + p, load(f, at.energy_j + p))
 
 
-@jit
+@merged
 def _take_back(f: Any, at: Any, b: Any, w: Any, mask: Any) -> None:
     """Undo a thermal step of the boards in mask."""
     if bits(mask) == 0:
@@ -99,7 +103,7 @@ def _take_back(f: Any, at: Any, b: Any, w: Any, mask: Any) -> None:
         put(f, at.energy_j + p, mask, load(w, _DRAWN + p))
 
 
-@jit
+@merged
 def _sensor_stop(b: Any, now: Any, end: Any) -> Any:
     """The next tick that a coasting step may not cross: where a sensor is read last."""
     stop = end
@@ -114,7 +118,7 @@ def _sensor_stop(b: Any, now: Any, end: Any) -> Any:
     return stop
 
 
-@jit
+@merged
 def _near_trip(f: Any, n: Any, at: Any, b: Any) -> Any:
     """Is some temperature close to where the board would do something, or past it?"""
     near = load(n, at.throttled) != 0

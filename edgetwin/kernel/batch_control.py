@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 
-from edgetwin.kernel.batch_inputs import slots_in_use
 from edgetwin.kernel.batch_sensors import is_multiple
 from edgetwin.kernel.batch_visit import turn_fan
 from edgetwin.kernel.batch_work import JOB_NEED, MOVES_IN
@@ -19,13 +18,13 @@ from edgetwin.kernel.control import (
     USERSPACE,
 )
 from edgetwin.kernel.state import NEVER
-from hw_models.compiled import jit
+from hw_models.compiled import merged
 from hw_models.lane_functions import bits, floats, load, pick, put, store, where, whole
 from hw_models.lanes import LANES
 from hw_models.lowering import FAN, SHUTDOWN, THROTTLE
 
 
-@jit
+@merged
 def request_lanes(n: Any, at: Any, b: Any, d: int, level: Any, mask: Any) -> None:
     """Ask a clock domain for operating points; see `request`."""
     cap = min(load(n, at.ceiling + d), load(n, at.trip_cap + d))
@@ -45,8 +44,10 @@ def request_lanes(n: Any, at: Any, b: Any, d: int, level: Any, mask: Any) -> Non
     put(n, at.dirty, now, 1)
 
 
-@jit
-def control_lanes(f: Any, n: Any, at: Any, b: Any, w: Any, v: Any, visit: Any, mask: Any) -> None:
+@merged
+def control_lanes(
+    f: Any, n: Any, at: Any, b: Any, w: Any, v: Any, visit: Any, slots: int, mask: Any
+) -> None:
     """One control period begins for the boards in mask: trips and fan, then every governor."""
     calm = load(n, at.calm)
     put(n, at.steady, mask, where(calm >= 0, 1, 0))
@@ -60,7 +61,7 @@ def control_lanes(f: Any, n: Any, at: Any, b: Any, w: Any, v: Any, visit: Any, m
     if bits(polled) != 0:
         _trips(f, n, at, b, visit, polled)
     _demand(f, n, at, b, on)
-    _needs(f, n, at, b, w, v, on)
+    _needs(f, n, at, b, w, v, slots, on)
     put(n, at.steady, on & (calm == 0) & _looks_back(f, n, at, b), 0)
     for d in range(b.domains):
         if b.levels[d] > 1:
@@ -71,7 +72,7 @@ def control_lanes(f: Any, n: Any, at: Any, b: Any, w: Any, v: Any, visit: Any, m
     put(n, at.steady, on & (load(n, at.dirty) != 0), 0)
 
 
-@jit
+@merged
 def _looks_back(f: Any, n: Any, at: Any, b: Any) -> Any:
     """The boards of which some governor goes by the past period; see `_looks_back`."""
     found = whole(0) != 0
@@ -85,7 +86,7 @@ def _looks_back(f: Any, n: Any, at: Any, b: Any) -> Any:
     return found
 
 
-@jit
+@merged
 def _trips(f: Any, n: Any, at: Any, b: Any, visit: Any, mask: Any) -> None:
     """Throttle, fan and shutdown by what the sensors report; see `_trips` of control.py."""
     for i in range(b.trips):
@@ -102,7 +103,7 @@ def _trips(f: Any, n: Any, at: Any, b: Any, visit: Any, mask: Any) -> None:
         _fan(f, n, at, b, visit, mask)
 
 
-@jit
+@merged
 def _throttle(f: Any, n: Any, at: Any, b: Any, mask: Any) -> None:
     """Lower the ceiling of a domain by one level while too hot, raise it when cool again."""
     throttled = whole(0)
@@ -123,7 +124,7 @@ def _throttle(f: Any, n: Any, at: Any, b: Any, mask: Any) -> None:
     put(n, at.throttled, mask, throttled)
 
 
-@jit
+@merged
 def _fan(f: Any, n: Any, at: Any, b: Any, visit: Any, mask: Any) -> None:
     """Turn the fans that the trips, or somebody, want at another level; see `fan_by_trips`."""
     fan = load(n, at.fan)
@@ -141,7 +142,7 @@ def _fan(f: Any, n: Any, at: Any, b: Any, visit: Any, mask: Any) -> None:
             turn_fan(f, n, lane, b, visit)
 
 
-@jit
+@merged
 def _demand(f: Any, n: Any, at: Any, b: Any, mask: Any) -> None:
     """What governors look at: utilisation of the last period, clock that targets ask for."""
     per_period_hz = 1.0 / (b.period_ns * 1e-9)
@@ -158,15 +159,14 @@ def _demand(f: Any, n: Any, at: Any, b: Any, mask: Any) -> None:
         put(f, at.domain_busy + d, mask, most)
 
 
-@jit
-def _needs(f: Any, n: Any, at: Any, b: Any, w: Any, v: Any, mask: Any) -> None:
+@merged
+def _needs(f: Any, n: Any, at: Any, b: Any, w: Any, v: Any, slots: int, mask: Any) -> None:
     """The clock that the targets of the programs in every domain ask for, where a governor asks."""
     asked = mask & ~mask
     for d in range(b.domains):
         asked = asked | (mask & (load(n, at.governor + d) == QOS_DVFS))
     if bits(asked) == 0:
         return
-    slots = slots_in_use(n, at)
     for j in range(slots):
         unit = load(n, at.job_unit + j)
         rate = load(f, at.job_rate + j)
@@ -181,7 +181,7 @@ def _needs(f: Any, n: Any, at: Any, b: Any, w: Any, v: Any, mask: Any) -> None:
         put(f, at.domain_need_hz + d, asked, hz * most)
 
 
-@jit
+@merged
 def _wanted(f: Any, n: Any, at: Any, b: Any, d: int) -> Any:
     """The operating points that the governors of a domain would like next; see `_wanted`."""
     top = b.levels[d] - 1
@@ -206,7 +206,7 @@ def _wanted(f: Any, n: Any, at: Any, b: Any, d: int) -> Any:
     return where(is_still, level, where(is_qos, qos, goal))
 
 
-@jit
+@merged
 def _lowest_at_least(b: Any, d: int, hz: Any) -> Any:
     """The lowest operating point of a domain that runs at hz or faster, else the top."""
     level = whole(0)

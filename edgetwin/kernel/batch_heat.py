@@ -7,13 +7,13 @@ other. Boards of a group may differ in the length of the step and in the level o
 from typing import Any
 
 from edgetwin.kernel.batch_work import CHANGE, DECAY, PHI1, PHI2, SEEN
-from hw_models.compiled import jit
+from hw_models.compiled import merged
 from hw_models.heat import exp_less_1
 from hw_models.lane_functions import bits, floats, load, put, store, two_to, where
 from hw_models.power import leakage_shape
 
 
-@jit
+@merged
 def through(matrix: Any, x: Any, at: int, n: int, m: int, y: Any, to: int) -> None:
     """y[to + j] = sum over i < n of matrix[i, j] * x[at + i], for j < m.
 
@@ -38,7 +38,7 @@ def through(matrix: Any, x: Any, at: int, n: int, m: int, y: Any, to: int) -> No
         store(y, to + j + 5, f)
 
 
-@jit
+@merged
 def own_factors(b: Any, fan: int, w: Any, dt_s: Any) -> None:
     """`exponentials` of steps that differ from lane to lane, to the work rows."""
     per_dt_hz = 1.0 / max(dt_s, 1e-12)
@@ -54,7 +54,7 @@ def own_factors(b: Any, fan: int, w: Any, dt_s: Any) -> None:
         store(w, PHI2 + i, where(x < 1e-3, series, (dt_s - phi1) * (tau_s * per_dt_hz)))
 
 
-@jit
+@merged
 def kept_factors(b: Any, fan: int, w: Any) -> None:
     """The factors of a whole control period, which the board keeps, to the work rows."""
     for i in range(b.nodes):
@@ -63,7 +63,7 @@ def kept_factors(b: Any, fan: int, w: Any) -> None:
         store(w, PHI2 + i, b.phi2[fan, 0, i])
 
 
-@jit
+@merged
 def heat_step_lanes(f: Any, at: Any, b: Any, fan: int, w: Any, dt_s: Any, mask: Any) -> Any:
     """`heat_step` of the boards in mask, all at one fan level; the energy of the step in J."""
     n, m = b.nodes, b.parts
@@ -101,7 +101,7 @@ def heat_step_lanes(f: Any, at: Any, b: Any, fan: int, w: Any, dt_s: Any, mask: 
     return step_j
 
 
-@jit
+@merged
 def pass_time(
     f: Any, n: Any, at: Any, b: Any, w: Any, dt_s: Any, is_period: bool, mask: Any
 ) -> Any:
@@ -122,7 +122,7 @@ def pass_time(
     return total_j
 
 
-@jit
+@merged
 def heat_inputs_lanes(f: Any, n: Any, at: Any, b: Any, w: Any, mask: Any) -> None:
     """`heat_inputs` of the boards in mask: leakage and modal heating under new inputs."""
     law = b.law
@@ -144,7 +144,7 @@ def heat_inputs_lanes(f: Any, n: Any, at: Any, b: Any, w: Any, mask: Any) -> Non
             put(f, at.push + i, here, load(w, SEEN + i) + inflow)
 
 
-@jit
+@merged
 def true_zone_lanes(f: Any, n: Any, at: Any, b: Any, z: int) -> Any:
     """Temperature at a sensor, before the sensor has its say; see `true_zone_c`."""
     fan = load(n, at.fan)

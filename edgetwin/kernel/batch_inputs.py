@@ -7,18 +7,25 @@ from edgetwin.kernel.batch_power import powers_lanes
 from edgetwin.kernel.batch_work import (
     CLOCK_HZ,
     CLOCK_V,
+    DEMAND,
+    DOMAIN,
     IN_DOMAIN,
     JOB_ACTIVE,
     JOB_BUSY,
+    JOB_BYTES,
     JOB_LAUNCH,
+    JOB_SHARE,
+    JOB_STALL,
     JOB_TRAFFIC,
+    KIND,
     LAUNCHING,
     LEAK_SHARE,
     ON_UNIT,
     RUNS_ON,
 )
 from edgetwin.kernel.state import NEVER
-from hw_models.compiled import jit
+from hw_models.compiled import jit, merged
+from hw_models.lane_arrays import apart, unowned
 from hw_models.lane_functions import (
     bits,
     floats,
@@ -32,6 +39,7 @@ from hw_models.lane_functions import (
     whole,
 )
 from hw_models.lanes import LANES
+from hw_models.lowering import KINDS
 from hw_models.performance import (
     ACTIVITY,
     BYTES,
@@ -50,6 +58,8 @@ from hw_models.performance import (
 @jit
 def refresh_lanes(f: Any, n: Any, at: Any, b: Any, table: Any, w: Any, v: Any, mask: Any) -> None:
     """Recompute every input of the physics of the boards in mask."""
+    apart()
+    f, n, table, w, v = unowned(f), unowned(n), unowned(table), unowned(w), unowned(v)
     put(n, at.dirty, mask, 0)
     put(n, at.calm, mask, min(load(n, at.calm), 0))
     put(n, at.steady, mask, 0)
@@ -57,14 +67,14 @@ def refresh_lanes(f: Any, n: Any, at: Any, b: Any, table: Any, w: Any, v: Any, m
     _clocks(n, at, b, w)
     _crowds(n, at, b, w, v, slots)
     is_host_used = _alone(n, at, b, table, w, v, slots)
-    _rates(f, n, at, b, table, w, v, slots, mask)
+    _rates(f, at, b, table, w, v, slots, mask)
     _usage(f, n, at, b, w, v, slots, is_host_used, mask)
     powers_lanes(f, n, at, b, w, mask)
     heat_inputs_lanes(f, n, at, b, w, mask)
     _next_events(f, n, at, slots, mask)
 
 
-@jit
+@merged
 def slots_in_use(n: Any, at: Any) -> int:
     """The most job slots that any of the boards uses."""
     most = 0
@@ -73,7 +83,7 @@ def slots_in_use(n: Any, at: Any) -> int:
     return most
 
 
-@jit
+@merged
 def _clocks(n: Any, at: Any, b: Any, w: Any) -> None:
     """Clock, voltage and leakage factor of every domain at its present operating point."""
     for d in range(b.domains):
@@ -83,7 +93,7 @@ def _clocks(n: Any, at: Any, b: Any, w: Any) -> None:
         store(w, LEAK_SHARE + d, pick(b.leak_factor[d], level))
 
 
-@jit
+@merged
 def _crowds(n: Any, at: Any, b: Any, w: Any, v: Any, slots: int) -> None:
     """Where each job runs (-1: nowhere), jobs on every unit, busy units of every domain."""
     t_ns = load(n, at.t_ns)
@@ -103,14 +113,13 @@ def _crowds(n: Any, at: Any, b: Any, w: Any, v: Any, slots: int) -> None:
         store(w, IN_DOMAIN + d, load(w, IN_DOMAIN + d) + min(jobs, 1.0))
 
 
-@jit
+@merged
 def _alone(n: Any, at: Any, b: Any, table: Any, w: Any, v: Any, slots: int) -> bool:
     """Traffic each job would make without contention, its compute and launch time (work rows).
 
     JOB_BUSY gets the time without stalls, JOB_ACTIVE the compute time, JOB_LAUNCH the launch
     time. True if some job runs on an accelerator.
     """
-    flat = table.reshape(-1)
     columns = table.shape[1]
     is_host_used = False
     for j in range(slots):
@@ -118,17 +127,26 @@ def _alone(n: Any, at: Any, b: Any, table: Any, w: Any, v: Any, slots: int) -> b
         runs = unit >= 0
         u = max(unit, 0)
         kind = pick(b.unit_kind, u)
+        domain = pick(b.unit_domain, u)
         base = load(n, at.job_row + j) * columns + kind * KIND_COLUMNS + 1
-        hz = pick_row(w, pick(b.unit_domain, u) + CLOCK_HZ)
-        compute_s = pick(flat, base + COMPUTE) / hz
+        share = pick_row(w, u + ON_UNIT)
+        hz = _of_domain(b, w, CLOCK_HZ, domain)
+        store(v, KIND + j, kind)
+        store(v, DOMAIN + j, domain)
+        store(v, DEMAND + j, base)
+        store(w, JOB_SHARE + j, share)
+        compute_s = pick(table, base + COMPUTE) / hz
         launch_s = floats(0.0, w)
         roof = compute_s
         if bits(runs & (kind >= b.cores)) != 0:
             is_host_used = True
-            roof, launch_s = _on_accelerator(b, flat, base, u, kind, compute_s, w)
-        stall_s = pick(flat, base + STALL)
-        seconds = (roof + stall_s + launch_s) * pick_row(w, u + ON_UNIT)
-        moved = where(runs, pick(flat, base + BYTES) / seconds, 0.0)
+            roof, launch_s = _on_accelerator(b, table, base, u, kind, compute_s, w)
+        stall_s = pick(table, base + STALL)
+        seconds = (roof + stall_s + launch_s) * share
+        moved_b = pick(table, base + BYTES)
+        store(w, JOB_STALL + j, stall_s)
+        store(w, JOB_BYTES + j, moved_b)
+        moved = where(runs, moved_b / seconds, 0.0)
         store(w, JOB_TRAFFIC + j, moved)
         store(w, JOB_BUSY + j, roof)
         store(w, JOB_ACTIVE + j, compute_s)
@@ -136,31 +154,47 @@ def _alone(n: Any, at: Any, b: Any, table: Any, w: Any, v: Any, slots: int) -> b
     return is_host_used
 
 
-@jit
-def _on_accelerator(b: Any, flat: Any, base: Any, u: Any, kind: Any, compute_s: Any, w: Any) -> Any:
+@merged
+def _of_domain(b: Any, w: Any, first: int, domain: Any) -> Any:
+    """The number of every lane's domain, from work rows that hold one for each from first on."""
+    found = load(w, first)
+    for d in range(1, b.domains):
+        found = where(domain == d, load(w, first + d), found)
+    return found
+
+
+@merged
+def _of_kind(numbers: Any, kind: Any) -> Any:
+    """The number of every lane's kind of unit: few enough to choose among all."""
+    found = floats(numbers[0], numbers)
+    for k in range(1, KINDS):
+        found = where(kind == k, floats(numbers[k], numbers), found)
+    return found
+
+
+@merged
+def _on_accelerator(
+    b: Any, table: Any, base: Any, u: Any, kind: Any, compute_s: Any, w: Any
+) -> Any:
     """Roofline time and launch time per unit of work where jobs use memory and host."""
     roof = compute_s
     if b.memory_domain >= 0:
-        cycles = pick(flat, base + MEMORY)
+        cycles = pick(table, base + MEMORY)
         memory_s = where(cycles > 0.0, cycles / load(w, CLOCK_HZ + b.memory_domain), 0.0)
         roof = where(memory_s == 0.0, roof, both_s(compute_s, memory_s, pick(b.pnorm, kind)))
     host = pick(b.unit_host, u)
-    host_hz = pick_row(w, pick(b.unit_domain, max(host, 0)) + CLOCK_HZ)
-    launch_s = where(host >= 0, pick(flat, base + LAUNCH) / host_hz, 0.0)
-    return roof, pick(flat, base + IDLE) + launch_s
+    host_hz = _of_domain(b, w, CLOCK_HZ, pick(b.unit_domain, max(host, 0)))
+    launch_s = where(host >= 0, pick(table, base + LAUNCH) / host_hz, 0.0)
+    return roof, pick(table, base + IDLE) + launch_s
 
 
-@jit
-def _rates(
-    f: Any, n: Any, at: Any, b: Any, table: Any, w: Any, v: Any, slots: int, mask: Any
-) -> None:
+@merged
+def _rates(f: Any, at: Any, b: Any, table: Any, w: Any, v: Any, slots: int, mask: Any) -> None:
     """Work rate of every job under contention; what it adds to its unit, to the work rows.
 
     JOB_BUSY becomes the utilisation, JOB_ACTIVE the share of it that is active, JOB_LAUNCH the
     utilisation of the host.
     """
-    flat = table.reshape(-1)
-    columns = table.shape[1]
     all_traffic = floats(0.0, w)
     for j in range(slots):
         all_traffic += load(w, JOB_TRAFFIC + j)
@@ -169,26 +203,24 @@ def _rates(
         per_bandwidth = 1.0 / (b.bytes_per_cycle * load(w, CLOCK_HZ + b.memory_domain))
     made = floats(0.0, w)
     for j in range(slots):
-        unit = load(v, RUNS_ON + j)
-        runs = unit >= 0
-        u = max(unit, 0)
-        kind = pick(b.unit_kind, u)
-        base = load(n, at.job_row + j) * columns + kind * KIND_COLUMNS + 1
-        others = pick_row(w, pick(b.unit_domain, u) + IN_DOMAIN) - 1.0
+        runs = load(v, RUNS_ON + j) >= 0
+        kind = load(v, KIND + j)
+        base = load(v, DEMAND + j)
+        others = _of_domain(b, w, IN_DOMAIN, load(v, DOMAIN + j)) - 1.0
         moved = (all_traffic - load(w, JOB_TRAFFIC + j)) * per_bandwidth
         crowd = contention(
-            others, pick(b.corunner_stall, kind), moved, pick(b.bandwidth_stall, kind)
+            others, _of_kind(b.corunner_stall, kind), moved, _of_kind(b.bandwidth_stall, kind)
         )
-        busy_s = load(w, JOB_BUSY + j) + pick(flat, base + STALL) * crowd
+        busy_s = load(w, JOB_BUSY + j) + load(w, JOB_STALL + j) * crowd
         launch_s = load(w, JOB_LAUNCH + j)
-        rate = 1.0 / ((busy_s + launch_s) * pick_row(w, u + ON_UNIT))
+        rate = 1.0 / ((busy_s + launch_s) * load(w, JOB_SHARE + j))
         rate = where(runs, rate, 0.0)
         put(f, at.job_rate + j, mask, rate)
-        put(f, at.job_l2d_rate + j, mask, where(runs, rate * pick(flat, base + L2D), 0.0))
-        made += where(runs, rate * pick(flat, base + BYTES), 0.0)
+        put(f, at.job_l2d_rate + j, mask, where(runs, rate * pick(table, base + L2D), 0.0))
+        made += where(runs, rate * load(w, JOB_BYTES + j), 0.0)
         share = load(w, JOB_ACTIVE + j) / busy_s
-        active = pick(flat, base + ACTIVITY) * (
-            share + pick(b.stall_activity, kind) * (1.0 - share)
+        active = pick(table, base + ACTIVITY) * (
+            share + _of_kind(b.stall_activity, kind) * (1.0 - share)
         )
         store(w, JOB_BUSY + j, where(runs, rate * busy_s, 0.0))
         store(w, JOB_ACTIVE + j, where(runs, active, 0.0))
@@ -196,7 +228,7 @@ def _rates(
     put(f, at.traffic, mask, made)
 
 
-@jit
+@merged
 def _usage(
     f: Any, n: Any, at: Any, b: Any, w: Any, v: Any, slots: int, is_host_used: bool, mask: Any
 ) -> None:
@@ -232,7 +264,7 @@ def _usage(
         put(f, at.activity + u, mask, load(f, at.activity + u) + more)
 
 
-@jit
+@merged
 def _next_events(f: Any, n: Any, at: Any, slots: int, mask: Any) -> None:
     """When each job ends, changes phase or resumes, in closed form."""
     t_ns = load(n, at.t_ns)

@@ -21,23 +21,24 @@ from edgetwin.kernel.batch_events import (
     refresh_dirty,
 )
 from edgetwin.kernel.batch_heat import pass_time
+from edgetwin.kernel.batch_inputs import slots_in_use
 from edgetwin.kernel.batch_sensors import sample_lanes
-from edgetwin.kernel.batch_state import copy_lane
+from edgetwin.kernel.batch_state import bring_lane, send_lane
 from edgetwin.kernel.batch_visit import AT, BOARD, TABLE, WHO
 from edgetwin.kernel.batch_work import WHOLE_ROWS, WORK_ROWS
-from edgetwin.kernel.state import SLOTS, STATE_DTYPE
-from hw_models.compiled import free, jit
+from edgetwin.kernel.state import NEVER, SLOTS, STATE_DTYPE
+from hw_models.compiled import free, jit, merged
 from hw_models.lane_arrays import unowned
 from hw_models.lane_functions import bits, floats, load, put
 from hw_models.lanes import LANES
 
 # From so many boards of a group on it is quicker to let the group go through its events as it is.
-_MANY = 6
+_MANY = 4
 # Groups that share a board's record and are taken through a period together.
-_TOGETHER = 4
+_TOGETHER = 16
 
 
-@jit
+@merged
 def _begin_period(f: Any, n: Any, w: Any, v: Any, visit: Any) -> int:
     """All that is due now, then the whole period where nothing happens inside it.
 
@@ -51,12 +52,14 @@ def _begin_period(f: Any, n: Any, w: Any, v: Any, visit: Any) -> int:
     todo = t_ns <= end_ns
     if bits(todo) == 0:
         return 0
-    end_on(f, n, visit, due_lanes(f, n, visit, todo))
+    slots = slots_in_use(n, at)
+    end_on(f, n, visit, due_lanes(f, n, visit, slots, todo))
     due = todo & (load(n, at.sampled) * b.period_ns <= t_ns)
     if bits(due) != 0:
         refresh_dirty(f, n, at, b, table, w, v, due)
         sample_lanes(f, n, at, b, due)
     happen_on(f, n, visit, bits(todo & (load(n, at.event_ns) <= t_ns)))
+    slots = slots_in_use(n, at)
     going = todo & (t_ns < end_ns)
     stays = todo & ~going
     if bits(stays) != 0:
@@ -66,15 +69,15 @@ def _begin_period(f: Any, n: Any, w: Any, v: Any, visit: Any) -> int:
             return 0
     begins = going & (load(n, at.tick) * b.period_ns <= t_ns)
     if bits(begins) != 0:
-        control_lanes(f, n, at, b, w, v, visit, begins)
-    next_ns = next_change_ns(n, at, b, end_ns)
+        control_lanes(f, n, at, b, w, v, visit, slots, begins)
+    next_ns = next_change_ns(n, at, b, slots, end_ns)
     stop_ns = t_ns + b.period_ns
     plain = going & (load(n, at.dirty) == 0) & (next_ns >= stop_ns)
     plain = plain & (load(n, at.tick) * b.period_ns == stop_ns) & ~may_coast(n, at, b, next_ns)
     if bits(plain) != 0:
         dt_s = floats(b.period_ns * 1e-9, f)
         mean_w = pass_time(f, n, at, b, w, dt_s, True, plain) / dt_s
-        account_lanes(f, n, at, b, dt_s, mean_w, plain)
+        account_lanes(f, n, at, b, dt_s, mean_w, slots, plain)
         put(n, at.t_ns, plain, stop_ns)
     return bits(going & ~plain)
 
@@ -92,19 +95,24 @@ def run_groups(
     numbers, and flowing: see `Layout`. Boards that share a record go together, as many as stay in
     the cache.
     """
+    boards, tables, orders = unowned((boards, tables, orders))
     state = np.zeros(1, STATE_DTYPE)
+    real, word = state.view(np.float64), state.view(np.int64)
     room = (
         np.zeros((WORK_ROWS, LANES), f.dtype), np.zeros((WHOLE_ROWS, LANES), np.int64),
         np.zeros(f.shape[1:], f.dtype), np.zeros(n.shape[1:], np.int64),
         np.zeros((LANES, 2), np.int64), np.zeros(LANES, np.int64),
     )  # fmt: skip
+    a = at[0]
+    room[3][a.job_unit : a.job_unit + SLOTS] = -1
+    room[3][a.job_event_ns : a.job_event_ns + SLOTS] = NEVER
     start = first
     while start < last:
         k = start // per_board
         stop = min(start + _TOGETHER, last, (k + 1) * per_board)
         _run_together(
             f, n, at, boards[k : k + 1], tables[k], orders[k], plans, lives, words[0], words[1],
-            flowing, state, state.view(np.float64), state.view(np.int64), room, start, stop,
+            flowing, state, real, word, room, start, stop,
         )  # fmt: skip
         start = stop
 
@@ -116,22 +124,16 @@ def _run_together(
     start: int, stop: int,
 ) -> None:  # fmt: skip
     """Run groups start to stop - 1 of one board. room: what `_one_period` works in."""
-    visit = (
-        unowned(at), unowned(board), unowned(table), unowned(float_words), unowned(whole_words),
-        unowned(state), unowned(real), unowned(word), unowned(plans), unowned(lives),
-        unowned(order), unowned(room[5]),
-    )  # fmt: skip
-    flows = unowned(flowing[0]), unowned(flowing[1]), unowned(flowing[2])
-    w, v = unowned(room[0]), unowned(room[1])
-    small = (unowned(room[2]), unowned(room[3]))
-    small[1][at[0].slots] = SLOTS
-    lanes = unowned(room[4])
-    floats_all, whole_all = unowned(f), unowned(n)
-    while _one_period(floats_all, whole_all, start, stop, w, v, visit, flows, small, lanes):
+    f, n, flows = unowned(f), unowned(n), unowned(flowing)
+    w, v, small_f, small_n, lanes, who = unowned(room)
+    visit = unowned(
+        (at, board, table, float_words, whole_words, state, real, word, plans, lives, order, who)
+    )
+    while _one_period(f, n, start, stop, w, v, visit, flows, (small_f, small_n), lanes):
         pass
 
 
-@jit
+@merged
 def _one_period(
     f: Any, n: Any, start: int, stop: int, w: Any, v: Any, visit: Any, flows: Any, small: Any,
     lanes: Any,
@@ -150,15 +152,23 @@ def _one_period(
             who[lane] = g * LANES + lane
         which = _begin_period(f[g], n[g], w, v, visit)
         is_going = is_going or bits(load(n[g], at.t_ns) <= load(n[g], at.end_ns)) != 0
+        calm = _calm(n[g], at, visit[BOARD][0], which)
+        moving = bits(load(n[g], at.t_ns) < load(n[g], at.end_ns)) & ~calm
+        if calm and moving:  # those at rest wait, to be taken over quiet stretches together
+            which &= ~calm
+            calm = 0
         here = which
         if _count(which) < _MANY:
-            here = _with_visitors(n[g], at, visit[BOARD][0], which)
+            here = calm | _with_plans(n[g], at, visit[BOARD][0], which)
         if here:
             go_through(f[g], n[g], w, v, visit, here, True)
         for lane in range(LANES):
             if ((which & ~here) >> lane) & 1:
-                slots = max(n[g, at.slots, lane], small[1][at.slots, found])  # before it, too
-                _copy(flows, slots, f[g], n[g], lane, small[0], small[1], found)
+                before = small[1][at.slots, found]  # jobs that were there are to go, too
+                slots = max(n[g, at.slots, lane], before)
+                is_dirty = n[g, at.dirty, lane] != 0
+                bring_lane(flows[0], flows[1], is_dirty, slots, f[g], lane, small[0], found)
+                bring_lane(flows[2], flows[3], is_dirty, slots, n[g], lane, small[1], found)
                 lanes[found, 0] = g
                 lanes[found, 1] = lane
                 found += 1
@@ -170,7 +180,7 @@ def _one_period(
     return is_going
 
 
-@jit
+@merged
 def _count(which: int) -> int:
     """How many bits are set."""
     found = 0
@@ -180,14 +190,7 @@ def _count(which: int) -> int:
     return found
 
 
-@jit
-def _copy(flows: Any, slots: int, f: Any, n: Any, lane: int, to_f: Any, to_n: Any, to: int) -> None:
-    """Copy what flows inside a period from a lane of one group to a lane of another."""
-    copy_lane(flows[0][0], flows[1], slots, f, lane, to_f, to)
-    copy_lane(flows[0][1], flows[2], slots, n, lane, to_n, to)
-
-
-@jit
+@merged
 def _aside(f: Any, n: Any, w: Any, v: Any, visit: Any, flows: Any, small: Any, lanes: Any) -> None:
     """Take boards in a group of their own through the events of their period, and put them back.
 
@@ -200,13 +203,15 @@ def _aside(f: Any, n: Any, w: Any, v: Any, visit: Any, flows: Any, small: Any, l
     stopped = go_through(small[0], small[1], w, v, visit, (1 << len(lanes)) - 1, False)
     for k in range(len(lanes)):
         g, lane = lanes[k, 0], lanes[k, 1]
-        _copy(flows, small[1][at.slots, k], small[0], small[1], k, f[g], n[g], lane)
+        slots = small[1][at.slots, k]
+        send_lane(flows[0], flows[1], slots, small[0], k, f[g], lane)
+        send_lane(flows[2], flows[3], slots, small[1], k, n[g], lane)
     for k in range(len(lanes)):
         if (stopped >> k) & 1:
             _go_on(f, n, w, v, visit, lanes[k, 0], lanes[k, 1])
 
 
-@jit
+@merged
 def _go_on(f: Any, n: Any, w: Any, v: Any, visit: Any, g: int, lane: int) -> None:
     """A board on which jobs have just ended goes on at its own place."""
     for k in range(LANES):
@@ -215,9 +220,17 @@ def _go_on(f: Any, n: Any, w: Any, v: Any, visit: Any, g: int, lane: int) -> Non
     go_through(f[g], n[g], w, v, visit, 1 << lane, True)
 
 
-@jit
-def _with_visitors(n: Any, at: Any, b: Any, which: int) -> int:
-    """Boards (bits) for which a plan or a quiet stretch is due in this period: all rows count."""
+@merged
+def _calm(n: Any, at: Any, b: Any, which: int) -> int:
+    """Boards (bits) that a quiet stretch lies before."""
+    if which == 0:
+        return 0
+    next_ns = next_change_ns(n, at, b, slots_in_use(n, at), load(n, at.end_ns))
+    return which & bits(may_coast(n, at, b, next_ns))
+
+
+@merged
+def _with_plans(n: Any, at: Any, b: Any, which: int) -> int:
+    """Boards (bits) for which something of their plan is due in this period: all rows count."""
     soon_ns = load(n, at.t_ns) + b.period_ns
-    is_calm = (load(n, at.steady) & load(n, at.may_coast)) != 0
-    return which & bits(is_calm | (load(n, at.event_ns) <= soon_ns))
+    return which & bits(load(n, at.event_ns) <= soon_ns)

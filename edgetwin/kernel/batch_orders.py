@@ -5,11 +5,11 @@ f (float_rows, LANES) and n (whole_rows, LANES) are the board's group, lane its 
 
 from typing import Any
 
-from hw_models.compiled import jit
+from hw_models.compiled import merged
 from hw_models.lane_functions import load, store
 
 
-@jit
+@merged
 def migrate_board(n: Any, lane: int, at: Any, b: Any, slot: int, unit: int) -> None:
     """Move a running job; see `migrate`."""
     before = n[at.job_unit + slot, lane]
@@ -24,7 +24,7 @@ def migrate_board(n: Any, lane: int, at: Any, b: Any, slot: int, unit: int) -> N
     n[at.dirty, lane] = 1
 
 
-@jit
+@merged
 def change_batch_board(
     f: Any, n: Any, lane: int, at: Any, slot: int, row: int, share: float
 ) -> None:
@@ -37,7 +37,7 @@ def change_batch_board(
     n[at.dirty, lane] = 1
 
 
-@jit
+@merged
 def mark_group(f: Any, n: Any, at: Any) -> None:
     """Note the counters at the start of a step; `read_group` tells what has come since."""
     store(f, at.mark_below_s, load(f, at.below_s))
@@ -46,7 +46,7 @@ def mark_group(f: Any, n: Any, at: Any) -> None:
     store(n, at.mark_ns, load(n, at.t_ns))
 
 
-@jit
+@merged
 def is_over(n: Any, lane: int, at: Any) -> bool:
     """Off; or, where the run ends with its jobs, when the last of them has ended."""
     if n[at.off, lane]:

@@ -7,7 +7,7 @@ from edgetwin.kernel.batch_work import (
     CLOCK_V,
     LEAK_SHARE,
 )
-from hw_models.compiled import jit
+from hw_models.compiled import merged
 from hw_models.lane_functions import (
     floats,
     load,
@@ -18,7 +18,7 @@ from hw_models.lane_functions import (
 from hw_models.power import byte_w, switching_w
 
 
-@jit
+@merged
 def powers_lanes(f: Any, n: Any, at: Any, b: Any, w: Any, mask: Any) -> None:
     """Switching power and leakage gain of every part, and what peaks add; see `part_powers`."""
     traffic = load(f, at.traffic)
@@ -56,7 +56,7 @@ def powers_lanes(f: Any, n: Any, at: Any, b: Any, w: Any, mask: Any) -> None:
     put(f, at.peak_extra_w, mask, _peaks_w(f, n, at, b, w))
 
 
-@jit
+@merged
 def _peaks_w(f: Any, n: Any, at: Any, b: Any, w: Any) -> Any:
     """What the peaks of accelerators draw above the mean."""
     extra_w = floats(0.0, w)

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from hw_models.compiled import free, inline, jit
+from hw_models.compiled import free, inline, merged
 from hw_models.lane_arrays import turn, unowned
 from hw_models.lane_functions import floats, load, pick, store, where
 from hw_models.lanes import LANES
@@ -26,13 +26,13 @@ def read_groups(
 ) -> None:  # fmt: skip
     """Fill the rows of `readings` of boards that are seen, of groups first to last - 1."""
     columns = np.zeros((readings.shape[1], LANES))
-    f, n = unowned(f), unowned(n)
+    f, n, boards, seen, readings = unowned((f, n, boards, seen, readings))
     for g in range(first, last):
         read_group(f[g], n[g], at[0], boards[g // per_board], columns)
         write_rows(columns, g * LANES, seen, readings)
 
 
-@jit
+@merged
 def write_rows(columns: Any, first: int, seen: Any, out: Any) -> None:
     """Write columns (numbers, LANES) of a group to the rows of out from first on.
 
@@ -52,7 +52,7 @@ def write_rows(columns: Any, first: int, seen: Any, out: Any) -> None:
                 out[first + lane, rest] = columns[rest, lane]
 
 
-@jit
+@merged
 def read_group(f: Any, n: Any, at: Any, b: Any, columns: Any) -> None:
     """Write what the sensors of a group say to columns (columns, LANES): head, then the rest."""
     aimed_s = load(f, at.aimed_s) - load(f, at.mark_aimed_s)
@@ -88,7 +88,7 @@ def read_group(f: Any, n: Any, at: Any, b: Any, columns: Any) -> None:
         k += 1
 
 
-@jit
+@merged
 def hottest_lanes(f: Any, at: Any, b: Any) -> Any:
     """The highest temperature that a sensor of each board reports, -50 degC if none does."""
     hot_c = floats(-50.0, f)

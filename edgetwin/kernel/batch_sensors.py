@@ -5,24 +5,21 @@ from typing import Any
 import numpy as np
 
 from edgetwin.kernel.batch_heat import true_zone_lanes
+from edgetwin.kernel.noise import normal_lanes
 from edgetwin.kernel.state import DROPPED, HEALTHY
-from hw_models.compiled import jit
+from hw_models.compiled import merged
 from hw_models.lane_functions import (
     bits,
-    cosine,
-    even_random,
     floats,
     load,
-    logarithm,
     nearest,
     put,
-    root,
     where,
     whole,
 )
 
 
-@jit
+@merged
 def sample_lanes(f: Any, n: Any, at: Any, b: Any, mask: Any) -> None:
     """Read every sensor that is due; the boards in mask are at a tick, maybe each at another."""
     tick = load(n, at.sampled)
@@ -33,7 +30,7 @@ def sample_lanes(f: Any, n: Any, at: Any, b: Any, mask: Any) -> None:
         fault = load(n, at.zone_fault + z)
         c = true_zone_lanes(f, n, at, b, z) + b.zone_offset_k[z]
         if b.zone_noise_k[z] > 0.0:
-            c = c + b.zone_noise_k[z] * _gauss(n, at, tick, z)
+            c = c + b.zone_noise_k[z] * normal_lanes(load(n, at.key), tick, z)
         put(f, at.zone_c + z, due & (fault == HEALTHY), _rounded(c, b.zone_step_k[z]))
         dropped = (mask & ~(due & (fault == HEALTHY))) & (fault == DROPPED)
         put(f, at.zone_c + z, dropped, np.nan)
@@ -44,24 +41,24 @@ def sample_lanes(f: Any, n: Any, at: Any, b: Any, mask: Any) -> None:
     put(n, at.sampled, mask, tick + 1)
 
 
-@jit
+@merged
 def multiples(number: Any, step: int, real: Any) -> Any:
     """number // step, exact for whole numbers from 0 to 2^52; real is any array of float64."""
     return whole((floats(number, real) + 0.5) * (1.0 / step))
 
 
-@jit
+@merged
 def is_multiple(number: Any, step: int, real: Any) -> Any:
     """number % step == 0; see `multiples`."""
     return multiples(number, step, real) * step == number
 
 
-@jit
+@merged
 def _some_dropped(n: Any, row: int, mask: Any) -> bool:
     return bits(mask & (load(n, row) == DROPPED)) != 0
 
 
-@jit
+@merged
 def _sample_rail(f: Any, n: Any, at: Any, b: Any, r: int, tick: Any, due: Any) -> None:
     """Mean power of a rail since its last sample, or the power now when there was none."""
     t_ns = load(n, at.t_ns)
@@ -77,25 +74,15 @@ def _sample_rail(f: Any, n: Any, at: Any, b: Any, r: int, tick: Any, due: Any) -
     put(f, at.rail_mark_j + r, due, energy_j)
     put(n, at.rail_mark_ns + r, due, t_ns)
     if b.rail_noise[r] > 0.0:
-        mean_w = mean_w * (1.0 + b.rail_noise[r] * _gauss(n, at, tick, b.zones + r))
+        mean_w = mean_w * (1.0 + b.rail_noise[r] * normal_lanes(load(n, at.key), tick, b.zones + r))
     fault = load(n, at.rail_fault + r)
     put(f, at.rail_w + r, due & (fault == HEALTHY), _rounded(mean_w, b.rail_step_w[r]))
     put(f, at.rail_w + r, due & (fault == DROPPED), np.nan)
 
 
-@jit
+@merged
 def _rounded(value: Any, step: float) -> Any:
     """The nearest multiple of a sensor's step; a step of zero does not round."""
     if step > 0.0:
         return step * nearest(value / step)
     return value
-
-
-@jit
-def _gauss(n: Any, at: Any, tick: Any, channel: int) -> Any:
-    """`gauss` of every board's key at its tick."""
-    key = load(n, at.key)
-    counter = (tick * 64 + channel) * 2
-    a = even_random(key, counter)
-    b = even_random(key, counter + 1)
-    return root(-2.0 * logarithm(1.0 - a)) * cosine(2.0 * np.pi * b)

@@ -6,7 +6,6 @@ A group of LANES boards is a block of floats (float_rows, LANES) and one of whol
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import prod
 from typing import Any, final
 
 import numpy as np
@@ -14,11 +13,11 @@ from numpy.typing import NDArray
 
 from edgetwin.kernel.state import SLOTS, STATE_DTYPE
 from hw_models.compiled import jit
+from hw_models.lane_arrays import lane_rows
 from hw_models.lanes import LANES
 from hw_models.lowering import Lowered
 
 Block = NDArray[Any]
-_LINE = 64
 
 # Fields of the scalar state by what they have one number for; the others are single numbers.
 _BY = {
@@ -47,27 +46,34 @@ _MORE = (
     "end_ns",
 )  # fmt: skip
 AT_DTYPE = np.dtype([(name, "i8") for name in (*(STATE_DTYPE.names or ()), *_MORE)])
-# What changes, or is looked at, while clocks, phases and migrations follow one another inside a
-# control period; the rest is needed where sensors, governors or plans have their say.
-_FLOWING = (
-    "t_ns", "tick", "calm", "dirty", "steady", "off", "slots", "fan", "throttled", "level",
-    "target", "switch_ns", "online", "event_ns", "end_ns", "ambient_c", "cap_w", "traffic",
-    "busy", "busy_s", "modes", "push", "power_w", "gain_w", "leak_w", "energy_j", "peak_extra_w",
-    "modes_integral", "aimed_s", "below_s", "throttled_s", "over_cap_s", "overshoot", "peak_w",
-    "peak_c", "job_serial", "job_unit", "job_row", "job_hold_ns", "job_event_ns", "job_ends",
-    "job_left", "job_phase_left", "job_rate", "job_target", "job_done", "job_below_s",
+# What counts while clocks, phases and migrations follow one another inside a control period: what
+# `refresh_lanes` works out, what changes besides, what is only looked at. The rest is needed where
+# sensors, governors or plans have their say.
+_WORKED_OUT = (
+    "traffic", "busy", "power_w", "gain_w", "leak_w", "push", "peak_extra_w", "job_rate",
     "job_l2d_rate",
+)  # fmt: skip
+_CHANGES = (
+    "t_ns", "calm", "dirty", "steady", "level", "switch_ns", "busy_s", "modes", "energy_j",
+    "modes_integral", "aimed_s", "below_s", "throttled_s", "over_cap_s", "overshoot", "peak_w",
+    "peak_c", "job_unit", "job_row", "job_hold_ns", "job_event_ns", "job_ends", "job_left",
+    "job_phase_left", "job_done", "job_below_s",
+)  # fmt: skip
+_LOOKED_AT = (
+    "tick", "off", "slots", "fan", "throttled", "target", "online", "event_ns", "end_ns",
+    "ambient_c", "cap_w", "job_serial", "job_target",
 )  # fmt: skip
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """Where the rows of a board lie: first those that flow, those of jobs last, SLOTS for a field.
+    """Where the rows of a board lie: first what counts inside a period, then the rest, then jobs.
 
-    at (1,) of AT_DTYPE: the first row of every field; float_words and whole_words: the word of the
-    scalar state that each row holds, -1 for none. flowing: how many of the first rows of floats and
-    of whole numbers flow inside a control period (2,), and the first rows of what flows of jobs.
+    at (1,) of AT_DTYPE: the first row of every field, of which a field of jobs has SLOTS.
+    float_words and whole_words: the word of the scalar state that each row holds, -1 for none.
+    flowing, for floats, then for whole numbers: ends (2, 3) of what is worked out, changes and is
+    looked at inside a period, in the rows and in the list behind, of first rows of jobs' fields.
     """
 
     at: NDArray[Any]
@@ -82,24 +88,29 @@ def layout_of(lowered: Lowered) -> Layout:
     length = {name: n for kind, n in (lengths | {"slots": SLOTS}).items() for name in _BY[kind]}
     at = np.full(1, -1, AT_DTYPE)
     words: dict[str, list[int]] = {"f": [], "i": []}
-    single = [name for name in AT_DTYPE.names or () if name not in _BY["slots"]]
-    for name in single:
-        if name in _FLOWING:
-            _add_rows(name, length, at, words)
-    ends = np.array([len(words["f"]), len(words["i"])])
-    for name in (*single, *_BY["slots"]):
+    jobs = [name for name in AT_DTYPE.names or () if name in _BY["slots"]]
+    single = [name for name in AT_DTYPE.names or () if name not in jobs]
+    inside = (_WORKED_OUT, _CHANGES, _LOOKED_AT)
+    ends = np.zeros((2, 2, 3), np.int64)
+    for kind, names in enumerate(inside):
+        for name in single:
+            if name in names:
+                _add_rows(name, length, at, words)
+        ends[:, 0, kind] = len(words["f"]), len(words["i"])
+    for name in (*single, *jobs):
         if name not in _UNUSED and at[name][0] < 0:
             _add_rows(name, length, at, words)
-    jobs = [name for name in _FLOWING if name in _BY["slots"]]
+    rows: tuple[list[int], list[int]] = ([], [])
+    for kind, names in enumerate(inside):
+        for name in jobs:
+            if name in names:
+                rows[not is_float(name)].append(at[0][name])
+        ends[:, 1, kind] = len(rows[0]), len(rows[1])
     return Layout(
         at=at,
         float_words=np.array(words["f"], np.int64),
         whole_words=np.array(words["i"], np.int64),
-        flowing=(
-            ends,
-            np.array([at[0][name] for name in jobs if is_float(name)], np.int64),
-            np.array([at[0][name] for name in jobs if not is_float(name)], np.int64),
-        ),
+        flowing=(ends[0], np.array(rows[0], np.int64), ends[1], np.array(rows[1], np.int64)),
     )
 
 
@@ -132,17 +143,6 @@ def new_blocks(layout: Layout, groups: int, dtype: Any) -> tuple[Block, Block]:
     )
 
 
-def lane_rows(shape: tuple[int, ...], dtype: Any = np.float64) -> Block:
-    """Zeros whose rows of LANES numbers each lie in one line of the cache (64 bytes).
-
-    Rows that begin anywhere lie in two: the thermal step then takes a quarter longer.
-    """
-    size = prod(shape) * np.dtype(dtype).itemsize
-    room = np.zeros(size + _LINE, np.uint8)
-    first = -room.ctypes.data % _LINE
-    return room[first : first + size].view(dtype).reshape(shape)
-
-
 @jit
 def take_out(
     f: Any, n: Any, lane: int, float_words: Any, whole_words: Any, real: Any, word: Any
@@ -168,13 +168,26 @@ def put_back(
 
 
 @jit
-def copy_lane(count: int, jobs: Any, slots: int, of: Any, lane: int, to: Any, to_lane: int) -> None:
-    """Copy the first `count` rows of a lane of one block (rows, LANES) to a lane of another.
+def bring_lane(
+    ends: Any, jobs: Any, is_dirty: bool, slots: int, of: Any, lane: int, to: Any, to_lane: int
+) -> None:
+    """Copy what counts inside a period from a lane of one block (rows, LANES) to one of another.
 
-    jobs: first rows of fields of jobs, of which the first `slots` rows are copied, too.
+    ends and jobs: see `Layout.flowing`; is_dirty tells that what is worked out will be anew; slots:
+    how many jobs.
     """
-    for row in range(count):
+    for row in range(ends[0, 0] if is_dirty else 0, ends[0, 2]):
         to[row, to_lane] = of[row, lane]
-    for first in jobs:
-        for row in range(first, first + slots):
+    for job in range(ends[1, 0] if is_dirty else 0, ends[1, 2]):
+        for row in range(jobs[job], jobs[job] + slots):
+            to[row, to_lane] = of[row, lane]
+
+
+@jit
+def send_lane(ends: Any, jobs: Any, slots: int, of: Any, lane: int, to: Any, to_lane: int) -> None:
+    """Copy back what may have changed inside a period; see `bring_lane`."""
+    for row in range(ends[0, 1]):
+        to[row, to_lane] = of[row, lane]
+    for job in range(ends[1, 1]):
+        for row in range(jobs[job], jobs[job] + slots):
             to[row, to_lane] = of[row, lane]

@@ -14,7 +14,8 @@ from edgetwin.kernel.batch_state import put_back, take_out
 from edgetwin.kernel.heat import set_fan
 from edgetwin.kernel.orders import free_job, set_ambient, start_job, unsettle
 from edgetwin.kernel.state import NEVER, SLOTS
-from hw_models.compiled import jit
+from hw_models.compiled import jit, merged
+from hw_models.lane_arrays import apart, unowned
 from hw_models.limits import fan_by_trips
 
 AT, BOARD, TABLE, FLOAT_WORDS, WHOLE_WORDS, STATE, REAL, WORD, PLANS, LIVES, ORDER, WHO = range(12)
@@ -26,6 +27,8 @@ WAITING, RUNNING, ENDED = range(8, 11)
 @jit
 def turn_fan(f: Any, n: Any, lane: int, b: Any, visit: Any) -> None:
     """The fan goes to the level that trips, or somebody, want."""
+    apart()
+    f, n, visit = unowned(f), unowned(n), unowned(visit)
     float_words = visit[FLOAT_WORDS]
     whole_words = visit[WHOLE_WORDS]
     state = visit[STATE]
@@ -41,6 +44,8 @@ def turn_fan(f: Any, n: Any, lane: int, b: Any, visit: Any) -> None:
 @jit
 def end_jobs(f: Any, n: Any, lane: int, visit: Any) -> None:
     """Jobs that have completed leave their slots; those that wait take them."""
+    apart()
+    f, n, visit = unowned(f), unowned(n), unowned(visit)
     float_words = visit[FLOAT_WORDS]
     whole_words = visit[WHOLE_WORDS]
     state = visit[STATE]
@@ -54,7 +59,7 @@ def end_jobs(f: Any, n: Any, lane: int, visit: Any) -> None:
     put_back(f, n, lane, float_words, whole_words, real, word)
 
 
-@jit
+@merged
 def _end(n: Any, lane: int, slot: int, visit: Any) -> None:
     """Free the slot of a job of the board that is taken out, and start the next that waits."""
     at = visit[AT]
@@ -73,7 +78,7 @@ def _end(n: Any, lane: int, slot: int, visit: Any) -> None:
                 return
 
 
-@jit
+@merged
 def _finish(n: Any, lane: int, e: int, visit: Any, done: float, below_s: float) -> None:
     """The job of an entry has ended; what became of it is noted where lives are kept."""
     at = visit[AT]
@@ -89,7 +94,7 @@ def _finish(n: Any, lane: int, e: int, visit: Any, done: float, below_s: float) 
         lives[who[lane], e].below_s = below_s
 
 
-@jit
+@merged
 def _start(lane: int, e: int, visit: Any) -> None:
     """Put the job of an entry of the plan into the first free slot of the board taken out."""
     table = visit[TABLE]
@@ -112,7 +117,7 @@ def _start(lane: int, e: int, visit: Any) -> None:
     )  # fmt: skip
 
 
-@jit
+@merged
 def _least_loaded(s: Any, order: Any) -> int:
     """The unit with fewest jobs; among equals the one that comes first in order (-1: no more)."""
     best = -1
@@ -133,6 +138,8 @@ def _least_loaded(s: Any, order: Any) -> int:
 @jit
 def happen(f: Any, n: Any, lane: int, visit: Any) -> None:
     """Carry out everything of the board's plan that is due now."""
+    apart()
+    f, n, visit = unowned(f), unowned(n), unowned(visit)
     at = visit[AT]
     float_words = visit[FLOAT_WORDS]
     whole_words = visit[WHOLE_WORDS]
@@ -160,7 +167,7 @@ def happen(f: Any, n: Any, lane: int, visit: Any) -> None:
         n[a.event_ns, lane] = plans[who[lane], e].t_ns
 
 
-@jit
+@merged
 def _arrive(n: Any, lane: int, e: int, visit: Any) -> None:
     """A job comes; it waits when every slot is taken."""
     at = visit[AT]
@@ -179,7 +186,7 @@ def _arrive(n: Any, lane: int, e: int, visit: Any) -> None:
         _start(lane, e, visit)
 
 
-@jit
+@merged
 def _depart(n: Any, lane: int, e: int, visit: Any) -> None:
     """A job is stopped unless it has ended by itself."""
     at = visit[AT]
@@ -198,7 +205,7 @@ def _depart(n: Any, lane: int, e: int, visit: Any) -> None:
                 return
 
 
-@jit
+@merged
 def _change(entry: Any, visit: Any) -> None:
     """The surroundings of the board that is taken out change: ambient, cap, a fault or its end."""
     board = visit[BOARD]

@@ -20,9 +20,16 @@ JOB_BUSY = JOB_TRAFFIC + SLOTS
 JOB_ACTIVE = JOB_BUSY + SLOTS
 JOB_LAUNCH = JOB_ACTIVE + SLOTS
 JOB_NEED = JOB_LAUNCH + SLOTS
-KEPT = JOB_NEED + SLOTS
+JOB_SHARE = JOB_NEED + SLOTS
+JOB_STALL = JOB_SHARE + SLOTS
+JOB_BYTES = JOB_STALL + SLOTS
+KEPT = JOB_BYTES + SLOTS
 WORK_ROWS = KEPT + 3 * NODES + 2 * PARTS
-# Whole numbers: the unit of every job that runs and the domain of every job that moves, or -1.
+# Whole numbers: the unit of every job that runs and the domain of every job that moves, or -1; the
+# kind and the domain of the unit of a job, and where its demand on such a unit begins.
 RUNS_ON = 0
 MOVES_IN = RUNS_ON + SLOTS
-WHOLE_ROWS = MOVES_IN + SLOTS
+KIND = MOVES_IN + SLOTS
+DOMAIN = KIND + SLOTS
+DEMAND = DOMAIN + SLOTS
+WHOLE_ROWS = DEMAND + SLOTS

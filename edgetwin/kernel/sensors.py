@@ -4,8 +4,10 @@ from typing import Any
 
 import numpy as np
 
+from edgetwin.kernel.noise import normal_lanes
 from edgetwin.kernel.state import DROPPED, HEALTHY
 from hw_models.compiled import inline, jit
+from hw_models.lane_functions import first, whole
 
 
 @jit
@@ -72,17 +74,5 @@ def rounded(value: float, step: float) -> float:
 
 @jit
 def gauss(key: Any, tick: int, channel: int) -> float:
-    """A standard normal number that depends on (key, tick, channel) alone (Box-Muller)."""
-    a = _bits(np.uint64(key), np.uint64(2 * (tick * 64 + channel)))
-    b = _bits(np.uint64(key), np.uint64(2 * (tick * 64 + channel) + 1))
-    return np.sqrt(-2.0 * np.log(1.0 - a)) * np.cos(2.0 * np.pi * b)
-
-
-@jit
-def _bits(key: Any, counter: Any) -> float:
-    """splitmix64 of a counter, as a number in [0, 1) (Steele et al. 2014, doi:10.1145/2660193)."""
-    x = key + (counter + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    x = x ^ (x >> np.uint64(31))
-    return float(x >> np.uint64(11)) * (1.0 / 9007199254740992.0)
+    """A standard normal number that depends on (key, tick, channel) alone."""
+    return first(normal_lanes(whole(np.int64(key)), whole(tick), channel))

@@ -1,7 +1,6 @@
 """Many simulated boards at once: the batch kernel behind arrays of NumPy."""
 
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
@@ -30,6 +29,7 @@ from edgetwin.simulator.on_device import (
     node_temps_of,
     run_on_device,
 )
+from edgetwin.simulator.threads import Threads
 from hw_models.board import Board
 from hw_models.lanes import LANES
 from hw_models.lowering import BOARD_DTYPE, GOVERNORS, UNITS
@@ -89,8 +89,7 @@ class BatchSimulator:
         columns = HEAD + len(low.zones) + len(low.rails) + len(low.domains)
         self.readings = np.zeros((n_boards, columns))
         self._everyone = np.ones(n_boards, np.bool_)
-        self.coast, self.threads = coast, threads
-        self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
+        self.coast, self._threads = coast, Threads(threads)
         self._device, self._sample = device, sample
         self._scenarios = scenarios_of(scenario, n_boards)
         self._seeds = seeds_of(seeds, n_boards)
@@ -216,16 +215,14 @@ class BatchSimulator:
         """Run every board until its own end_ns."""
         if self.gpu is not None:
             return run_on_device(self, self.gpu)
-        if self._pool is None:
-            self._run(0, len(self.floats))
-            return
-        step = -(-len(self.floats) // self.threads)
-        starts = range(0, len(self.floats), step)
-        jobs = [self._pool.submit(self._run, a, min(a + step, len(self.floats))) for a in starts]
-        for job in jobs:
-            job.result()
+        self.share(self.run_groups)
 
-    def _run(self, first: int, last: int) -> None:
+    def share(self, work: Callable[[int, int], None]) -> None:
+        """Let the threads do work(first, last) on shares of the groups, each first to last - 1."""
+        self._threads.share(len(self.floats), work)
+
+    def run_groups(self, first: int, last: int) -> None:
+        """Run the boards of groups first to last - 1 until their own end_ns, in this thread."""
         run_groups(
             self.floats, self.whole, self.layout.at, self.records, self.tables, self.orders,
             self.plans, self.lives, (self.layout.float_words, self.layout.whole_words),
@@ -245,9 +242,7 @@ class BatchSimulator:
 
     def close(self) -> None:
         """Let the threads go. Closing twice is fine."""
-        if self._pool is not None:
-            self._pool.shutdown()
-            self._pool = None
+        self._threads.close()
 
     # -- what boards do and say --------------------------------------------------------------
 

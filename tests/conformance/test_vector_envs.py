@@ -1,5 +1,6 @@
 """Vector environments keep Gymnasium's conventions and equal the scalar ones they stand for."""
 
+from itertools import pairwise
 from typing import Any
 
 import gymnasium as gym
@@ -137,6 +138,37 @@ def test_what_is_returned_does_not_change_later() -> None:
     fourth, _ = env.reset(seed=2, options={"reset_mask": mask, "ambient": 40.0})
     assert np.array_equal(third, kept)
     assert np.array_equal(fourth[1:], kept[1:]) and not np.array_equal(fourth[0], kept[0])
+
+
+@pytest.mark.parametrize("mode", ["NextStep", "SameStep"])
+def test_infos_do_not_change_later(mode: str) -> None:
+    """Neither when steps follow, nor when some or all episodes start again."""
+    env = vector(THERMAL, 3, autoreset_mode=mode, max_episode_steps=3)
+    seen = [env.reset(seed=1)[1]]
+    at_s = [seen[0]["t_s"].copy()]
+    for number in range(8):
+        if number == 2:
+            mask = np.array([False, True, False])
+            seen.append(env.reset(options={"reset_mask": mask})[1])
+        else:
+            seen.append(env.step(np.zeros(3, np.int64))[-1])
+        at_s.append(np.array(seen[-1]["t_s"]))
+    assert sum(np.array_equal(a, b) for a, b in pairwise(at_s)) == 0
+    for info, kept in zip(seen, at_s, strict=True):
+        assert np.array_equal(info["t_s"], kept)
+
+
+def test_threads_of_an_environment_change_nothing() -> None:
+    one, two = vector(THERMAL, 70), vector(THERMAL, 70, threads=2)
+    rng = np.random.default_rng(3)
+    assert np.array_equal(one.reset(seed=4)[0], two.reset(seed=4)[0])
+    for _ in range(5):
+        actions = rng.integers(0, 65, 70)
+        ours, theirs = one.step(actions), two.step(actions)
+        for mine, other in zip(ours[:4], theirs[:4], strict=True):
+            assert np.array_equal(mine, other)
+        assert np.array_equal(ours[4]["t_s"], theirs[4]["t_s"])
+    two.close()
 
 
 def test_observations_reach_other_libraries_without_a_copy() -> None:
