@@ -12,12 +12,12 @@ from benchmarks.frame.side_by_side import Contest, median_ratio, side_by_side, t
 from benchmarks.speed.against_peers import beside_peers
 from benchmarks.speed.boards import Crowd, nearby
 from edgetwin.kernel.batch_heat import pass_time
-from edgetwin.kernel.batch_state import lane_rows
 from edgetwin.kernel.batch_work import WORK_ROWS
 from edgetwin.simulator import BatchSimulator
 from edgetwin.studies import Figure, absent, row
 from hw_models import load_board
 from hw_models.compiled import free
+from hw_models.lane_arrays import lane_rows
 from hw_models.lane_functions import floats, load
 from hw_models.lanes import LANES
 
@@ -133,7 +133,7 @@ def measure_two_cores(quick: bool) -> dict[str, Any]:
     Beside it how much faster the machine lets two threads be at a chain of whole numbers, which
     needs neither memory nor caches: without two cores to itself the row cannot be measured.
     """
-    n, steps = 16_384, 2 if quick else 6
+    n, steps = 16_384, 4 if quick else 20
     one, two = Crowd(n, 0.05, steps), Crowd(n, 0.05, steps, threads=2)
     cpu_s: dict[str, list[float]] = {"one": [], "two": []}
 

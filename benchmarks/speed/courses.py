@@ -7,18 +7,16 @@ end of every period, (n_periods, n_nodes). Compiled alike, with sums that may be
 from dataclasses import dataclass
 from typing import Any, final
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from hw_models.compiled import inline, jit
 from hw_models.heat import exponentials, heat_inputs, heat_step, wide
+from hw_models.lane_arrays import lane_rows, unowned
 from hw_models.power import leakage_shape
 from hw_models.thermal import Network
 
 Array = NDArray[np.float64]
-compiled = numba.njit(
-    cache=True, fastmath={"reassoc", "contract", "arcp", "nsz"}, error_model="numpy"
-)
 
 
 @final
@@ -39,25 +37,25 @@ def exact(inputs: Inputs) -> Array:
     """The kernel's step: exponentials of the modes, leakage linear in time (ETD2RK)."""
     net = inputs.network
     n, m, tau_s = len(net.rate_hz), len(net.part_node), wide(1.0 / net.rate_hz, 1.0)
-    decay, phi1, phi2 = np.zeros((3, len(tau_s)))
+    decay, phi1, phi2, push, integral = lane_rows((5, len(tau_s)))
     exponentials(tau_s, inputs.period_s, decay, phi1, phi2)
     modes = _exact(
         n, m, inputs.period_s, wide(net.to_modes @ inputs.start_c), wide(inputs.powers_w),
         wide(inputs.gains_w), inputs.law, wide(net.ambient_push_per_k * inputs.ambient_c),
-        wide(net.see), wide(net.heat), tau_s, decay, phi1, phi2,
+        wide(net.see), wide(net.heat), tau_s, decay, phi1, phi2, push, integral,
+        *lane_rows((3, len(wide(net.see)[0]))),
     )  # fmt: skip
     return np.asarray(modes[:, :n] @ net.from_modes.T)
 
 
-@compiled
+@jit
 def _exact(
     n: int, m: int, period_s: float, modes: Any, powers_w: Any, gains_w: Any, law: Any,
-    inflow: Any, see: Any, heat: Any, tau_s: Any, decay: Any, phi1: Any, phi2: Any,
+    inflow: Any, see: Any, heat: Any, tau_s: Any, decay: Any, phi1: Any, phi2: Any, push: Any,
+    integral: Any, leak_w: Any, energy_j: Any, scratch: Any,
 ) -> Any:  # fmt: skip
     found = np.empty((powers_w.shape[0], modes.shape[0]))
-    push, integral = np.zeros(modes.shape[0]), np.zeros(modes.shape[0])
-    parts = see.shape[1]
-    leak_w, energy_j, scratch = np.zeros(parts), np.zeros(parts), np.zeros(parts)
+    powers_w, gains_w = unowned(powers_w), unowned(gains_w)
     for k in range(powers_w.shape[0]):
         heat_inputs(
             n, m, modes, powers_w[k], gains_w[k], law, inflow, see, heat, leak_w, push, scratch
@@ -76,12 +74,13 @@ def exact_linear(inputs: Inputs) -> Array:
     n, tau_s = len(net.rate_hz), wide(1.0 / net.rate_hz, 1.0)
     decay, phi1, phi2 = np.zeros((3, len(tau_s)))
     exponentials(tau_s, inputs.period_s, decay, phi1, phi2)
-    push = inputs.powers_w @ net.heat + net.ambient_push_per_k * inputs.ambient_c
+    push = inputs.powers_w @ net.heat
+    push += net.ambient_push_per_k * inputs.ambient_c
     modes = _follow(net.to_modes @ inputs.start_c, decay[:n], phi1[:n], push)
     return np.asarray(modes @ net.from_modes.T)
 
 
-@compiled
+@jit
 def _follow(modes: Any, decay: Any, phi1: Any, push: Any) -> Any:
     for k in range(push.shape[0]):
         row = push[k]
@@ -107,7 +106,7 @@ def explicit(inputs: Inputs, substeps: int, *, is_rk4: bool, is_dense: bool) -> 
     return found
 
 
-@compiled
+@jit
 def _explicit(
     dt_s: float, substeps: int, is_rk4: bool, is_dense: bool, matrix_t: Any, starts: Any,
     columns: Any, entries: Any, outside: Any, per_j: Any, part_node: Any, powers_w: Any,
@@ -147,7 +146,7 @@ def _explicit(
     return found
 
 
-@numba.njit(inline="always", error_model="numpy")
+@inline
 def _slope(
     temps_c: Any, fixed: Any, gains_w: Any, law: Any, matrix_t: Any, starts: Any, columns: Any,
     entries: Any, per_j: Any, part_node: Any, is_dense: bool, slope: Any,

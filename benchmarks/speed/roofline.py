@@ -8,10 +8,10 @@ import numpy as np
 
 import edgetwin
 from benchmarks.frame.side_by_side import side_by_side, timed_s
-from benchmarks.speed.courses import compiled
 from benchmarks.speed.scaling import steps_per_s
 from edgetwin.studies import Figure, row
 from hw_models import load_board
+from hw_models.compiled import jit
 
 N_BOARDS = 1024
 GEMM_N, GEMM_REPEATS = 384, 4
@@ -65,7 +65,7 @@ def sustained(rounds: int) -> tuple[float, float]:
     return flops, 3.0 * BYTES * TRIAD_N / median(found["triad"])
 
 
-@compiled
+@jit
 def _triad(x: Any, y: Any, z: Any) -> None:
     for i in range(x.shape[0]):
         x[i] = y[i] + 3.0 * z[i]
