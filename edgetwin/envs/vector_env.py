@@ -191,8 +191,9 @@ class BoardVectorEnv(VectorEnv[Observations, Any, NDArray[Any]], ABC):
         """
         checked = self._checked(actions)
         frozen = self._done
+        some_start = bool(frozen.any())
         self._hand_over(is_partial=False)
-        if frozen.any():
+        if some_start:
             frozen = frozen.copy()
             self._start(frozen, {})
 
@@ -206,7 +207,7 @@ class BoardVectorEnv(VectorEnv[Observations, Any, NDArray[Any]], ABC):
         truncated = (self.batch.get("t_ns") >= self._end_ns) | (self._steps >= self._most_steps)
         terminated = self._over.copy()
         rewards = self._rewards.copy()
-        if frozen.any():
+        if some_start:
             for array in (truncated, terminated, rewards, self._steps):
                 array[frozen] = 0
         done = terminated | truncated

@@ -17,7 +17,7 @@ from edgetwin.envs.thermal import (
 )
 from edgetwin.envs.vector_env import BoardVectorEnv, Truths
 from edgetwin.kernel.batch_control import request_lanes
-from edgetwin.kernel.batch_orders import is_over, mark_group, migrate_board
+from edgetwin.kernel.batch_orders import mark_group, migrate_board, over_group
 from edgetwin.kernel.batch_read import (
     QOS,
     REWARD_A,
@@ -136,11 +136,12 @@ def look_all(
         _see(f[g], n[g], a, b, core_count(b), slots, seen_now, columns)
         write_rows(columns, g * LANES, seen, readings)
         write_rows(seen_now, g * LANES, seen, obs)
+        ended = over_group(n[g], a)
         for lane in range(LANES):
             i = g * LANES + lane
             if i < len(obs) and seen[i]:
                 rewards[i] = columns[REWARD_A, lane] + columns[REWARD_B, lane]
-                over[i] = is_over(n[g], lane, a)
+                over[i] = (ended >> lane) & 1 != 0
 
 
 @merged

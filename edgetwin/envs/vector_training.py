@@ -17,7 +17,7 @@ from edgetwin.envs.training import (
 )
 from edgetwin.envs.vector_env import BoardVectorEnv, Truths
 from edgetwin.kernel.batch_control import request_lanes
-from edgetwin.kernel.batch_orders import change_batch_board, is_over, mark_group
+from edgetwin.kernel.batch_orders import change_batch_board, mark_group, over_group
 from edgetwin.kernel.batch_read import (
     OVER_CAP,
     REWARD_A,
@@ -165,6 +165,7 @@ def look_training(
         read_group(f[g], n[g], a, b, columns)
         write_rows(columns, g * LANES, seen, readings)
         store(hot_c, 0, hottest_lanes(f[g], a, b))
+        ended = over_group(n[g], a)
         for lane in range(LANES):
             i = g * LANES + lane
             if i >= len(obs) or not seen[i]:
@@ -181,7 +182,7 @@ def look_training(
             progress[i] = done
             seen_ns[i] = n[g, a.t_ns, lane]
             rewards[i] = row[REWARD_A] + row[REWARD_B]
-            over[i] = is_over(n[g], lane, a)
+            over[i] = (ended >> lane) & 1 != 0
 
 
 @merged

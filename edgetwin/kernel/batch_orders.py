@@ -6,7 +6,8 @@ f (float_rows, LANES) and n (whole_rows, LANES) are the board's group, lane its 
 from typing import Any
 
 from hw_models.compiled import merged
-from hw_models.lane_functions import load, store
+from hw_models.lane_functions import bits, load, store
+from hw_models.lanes import LANES
 
 
 @merged
@@ -44,6 +45,17 @@ def mark_group(f: Any, n: Any, at: Any) -> None:
     store(f, at.mark_aimed_s, load(f, at.aimed_s))
     store(f, at.mark_over_cap_s, load(f, at.over_cap_s))
     store(n, at.mark_ns, load(n, at.t_ns))
+
+
+@merged
+def over_group(n: Any, at: Any) -> int:
+    """The boards (bits) of a group that are over; see `is_over`."""
+    asked = bits((load(n, at.off) != 0) | (load(n, at.until_done) != 0))
+    found = 0
+    for lane in range(LANES):
+        if (asked >> lane) & 1 and is_over(n, lane, at):
+            found |= 1 << lane
+    return found
 
 
 @merged

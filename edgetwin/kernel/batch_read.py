@@ -42,14 +42,15 @@ def write_rows(columns: Any, first: int, seen: Any, out: Any) -> None:
     whole = there == LANES
     for i in range(first, first + there):
         whole = whole and seen[i]
-    k = 0
-    while whole and k + LANES <= len(columns):
-        turn(columns, k, out, first, k)
-        k += LANES
+    if whole and len(columns) >= LANES:
+        for k in range(0, len(columns) - LANES, LANES):
+            turn(columns, k, out, first, k)
+        turn(columns, len(columns) - LANES, out, first, len(columns) - LANES)
+        return
     for lane in range(there):
         if seen[first + lane]:
-            for rest in range(k, len(columns)):
-                out[first + lane, rest] = columns[rest, lane]
+            for k in range(len(columns)):
+                out[first + lane, k] = columns[k, lane]
 
 
 @merged
