@@ -1,5 +1,6 @@
 """Functions of lanes: rows to lanes and back, `where` for `if`, tables by board, mathematics."""
 
+from collections.abc import Callable
 from typing import Any, final
 
 from llvmlite import ir
@@ -192,34 +193,34 @@ def _two_to(_: Any, exponent: Any) -> Any:
     return exponent(exponent), generate
 
 
-@intrinsic
-def _exponent(_: Any, value: Any) -> Any:
-    """k of value = 2^k m with 1 <= m < 2, as lanes of float64 like value; positive and normal."""
-    if getattr(value, "kind", "") != "f8":
-        return None
-
-    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        bits = builder.bitcast(args[0], vector_type("i8"))
-        k = builder.lshr(bits, ir.Constant(vector_type("i8"), [52] * LANES))
-        k = builder.sub(k, ir.Constant(vector_type("i8"), [1023] * LANES))
-        return builder.sitofp(k, vector_type("f8"))
-
-    return value(value), generate
+def _all_lanes(value: int) -> Any:
+    return ir.Constant(vector_type("i8"), [value] * LANES)
 
 
-@intrinsic
-def _mantissa(_: Any, value: Any) -> Any:
-    """m of value = 2^k m with 1 <= m < 2, as lanes of float64 like value; positive and normal."""
-    if getattr(value, "kind", "") != "f8":
-        return None
+def _of_bits(emit: Callable[[Any, Any], Any]) -> Any:
+    """A function of the 64 bits of positive normal numbers, 2^k m with 1 <= m < 2, in float64."""
 
-    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        bits = builder.bitcast(args[0], vector_type("i8"))
-        bits = builder.and_(bits, ir.Constant(vector_type("i8"), [(1 << 52) - 1] * LANES))
-        bits = builder.or_(bits, ir.Constant(vector_type("i8"), [1023 << 52] * LANES))
-        return builder.bitcast(bits, vector_type("f8"))
+    @intrinsic
+    def made(_: Any, value: Any) -> Any:
+        if getattr(value, "kind", "") != "f8":
+            return None
 
-    return value(value), generate
+        def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            return emit(builder, builder.bitcast(args[0], vector_type("i8")))
+
+        return value(value), generate
+
+    return made
+
+
+def _exponent(builder: Any, word: Any) -> Any:
+    k = builder.sub(builder.lshr(word, _all_lanes(52)), _all_lanes(1023))
+    return builder.sitofp(k, vector_type("f8"))
+
+
+def _mantissa(builder: Any, word: Any) -> Any:
+    m = builder.or_(builder.and_(word, _all_lanes((1 << 52) - 1)), _all_lanes(1023 << 52))
+    return builder.bitcast(m, vector_type("f8"))
 
 
 @intrinsic
@@ -252,14 +253,11 @@ def _mantissa_hash(_: Any, key: Any, counter: Any) -> Any:
     """splitmix64 of key and counter (lanes of int64), as lanes of float64 in [0, 1)."""
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        def all_lanes(value: int) -> Any:
-            return ir.Constant(vector_type("i8"), [value] * LANES)
-
-        x = builder.add(args[1], all_lanes(1))
-        x = builder.add(args[0], builder.mul(x, all_lanes(0x9E3779B97F4A7C15)))
+        x = builder.add(args[1], _all_lanes(1))
+        x = builder.add(args[0], builder.mul(x, _all_lanes(0x9E3779B97F4A7C15)))
         for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-            x = builder.mul(builder.xor(x, builder.lshr(x, all_lanes(shift))), all_lanes(factor))
-        x = builder.lshr(builder.xor(x, builder.lshr(x, all_lanes(31))), all_lanes(11))
+            x = builder.mul(builder.xor(x, builder.lshr(x, _all_lanes(shift))), _all_lanes(factor))
+        x = builder.lshr(builder.xor(x, builder.lshr(x, _all_lanes(31))), _all_lanes(11))
         made = builder.sitofp(x, vector_type("f8"))
         return builder.fmul(made, ir.Constant(vector_type("f8"), [1.0 / 2**53] * LANES))
 
@@ -281,6 +279,6 @@ even_random: Any = _mantissa_hash
 nearest: Any = _function("rint")
 upwards: Any = _function("ceil")
 root: Any = _function("sqrt")
-exponent: Any = _exponent
-mantissa: Any = _mantissa
+exponent: Any = _of_bits(_exponent)
+mantissa: Any = _of_bits(_mantissa)
 first: Any = _first

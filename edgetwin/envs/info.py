@@ -12,7 +12,7 @@ Entries = dict[str, Callable[[Block], Any]]
 
 @final
 class LazyInfo(dict[str, Any]):
-    """The documented keys over a block of numbers that was copied at the end of the step.
+    """The documented keys over a block of numbers that nobody changes after the step.
 
     It never changes, compares, copies and pickles like the plain dict with the same entries.
     """

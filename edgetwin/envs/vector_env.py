@@ -134,7 +134,7 @@ class BoardVectorEnv(VectorEnv[Observations, Any, NDArray[Any]], ABC):
         for i in np.flatnonzero(mask).tolist():
             if seeds[i] is not None:
                 self._streams.start(i, seeds[i])
-        self._hand_over(is_partial=not mask.all())
+        self._hand_over(is_partial=True)  # and of all boards, should a scenario be refused
         self._start(mask, given)
         info = LazyInfo()
         info._entries = (

@@ -1,5 +1,6 @@
 """Vector environments keep Gymnasium's conventions and equal the scalar ones they stand for."""
 
+import threading
 from itertools import pairwise
 from typing import Any
 
@@ -142,20 +143,60 @@ def test_what_is_returned_does_not_change_later() -> None:
 
 @pytest.mark.parametrize("mode", ["NextStep", "SameStep"])
 def test_infos_do_not_change_later(mode: str) -> None:
-    """Neither when steps follow, nor when some or all episodes start again."""
-    env = vector(THERMAL, 3, autoreset_mode=mode, max_episode_steps=3)
-    seen = [env.reset(seed=1)[1]]
-    at_s = [seen[0]["t_s"].copy()]
+    """Neither when steps follow, nor when some or all episodes start again.
+
+    They are worked out when they are read: at once in one environment, at the end in the other.
+    """
+    at_once, late = (vector(THERMAL, 3, autoreset_mode=mode, max_episode_steps=3) for _ in "ab")
+    seen = [late.reset(seed=1)[1]]
+    at_s = [np.array(at_once.reset(seed=1)[1]["t_s"])]
+    mask = {"reset_mask": np.array([False, True, False])}
     for number in range(8):
         if number == 2:
-            mask = np.array([False, True, False])
-            seen.append(env.reset(options={"reset_mask": mask})[1])
+            seen.append(late.reset(options=mask)[1])
+            at_s.append(np.array(at_once.reset(options=mask)[1]["t_s"]))
         else:
-            seen.append(env.step(np.zeros(3, np.int64))[-1])
-        at_s.append(np.array(seen[-1]["t_s"]))
+            seen.append(late.step(np.zeros(3, np.int64))[-1])
+            at_s.append(np.array(at_once.step(np.zeros(3, np.int64))[-1]["t_s"]))
     assert sum(np.array_equal(a, b) for a, b in pairwise(at_s)) == 0
     for info, kept in zip(seen, at_s, strict=True):
         assert np.array_equal(info["t_s"], kept)
+
+
+def test_a_refused_reset_leaves_what_was_read() -> None:
+    env = vector(THERMAL, 3)
+    env.reset(seed=1)
+    env.step(np.zeros(3, np.int64))
+    before = env.batch.readings.copy()
+    with pytest.raises(KeyError, match="no-such-scenario"):
+        env.reset(options={"scenario": "no-such-scenario"})
+    assert np.array_equal(env.batch.readings, before, equal_nan=True)
+
+
+def test_threads_share_acting_and_looking() -> None:
+    """Every group is in one share, and each share acts, runs and looks in a thread of the pool."""
+    env = vector(THERMAL, 70, threads=2)
+    env.reset(seed=4)
+    shares: dict[str, list[tuple[int, int]]] = {"act": [], "look": []}
+    threads = set()
+    act, look = env._act, env._look
+
+    def note_act(actions: Any, frozen: Any, first: int, last: int) -> None:
+        shares["act"].append((first, last))
+        threads.add(threading.current_thread())
+        act(actions, frozen, first, last)
+
+    def note_look(seen: Any, first: int, last: int) -> None:
+        shares["look"].append((first, last))
+        look(seen, first, last)
+
+    env._act, env._look = note_act, note_look
+    env.step(np.zeros(70, np.int64))
+    for found in shares.values():
+        assert [g for first, last in sorted(found) for g in range(first, last)] == list(range(9))
+        assert len(found) > 2
+    assert threading.main_thread() not in threads
+    env.close()
 
 
 def test_threads_of_an_environment_change_nothing() -> None:
