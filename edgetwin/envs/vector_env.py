@@ -128,14 +128,15 @@ class BoardVectorEnv(VectorEnv[Observations, Any, NDArray[Any]], ABC):
         if "reset_mask" in given:
             mask = _checked_mask(given.pop("reset_mask"), self.num_envs)
         seeds = self._seeds(seed)
+        episodes = self._episodes(np.flatnonzero(mask), given)  # or refused, and nothing changes
         super().reset(seed=seed if isinstance(seed, int) else None)
         if self._is_random and seeds[0] is not None and mask.all():
             self.batch.draw_boards(seeds[0])
         for i in np.flatnonzero(mask).tolist():
             if seeds[i] is not None:
                 self._streams.start(i, seeds[i])
-        self._hand_over(is_partial=True)  # and of all boards, should a scenario be refused
-        self._start(mask, given)
+        self._hand_over(is_partial=not mask.all())
+        self._start(mask, episodes)
         info = LazyInfo()
         info._entries = (
             self._entries if mask.all() else batch_entries(self.one, self.num_envs, mask)
@@ -152,10 +153,9 @@ class BoardVectorEnv(VectorEnv[Observations, Any, NDArray[Any]], ABC):
             raise ValueError(f"{len(seed)} seeds for {self.num_envs} boards; give one for each.")
         return seed
 
-    def _start(self, mask: Truths, options: dict[str, Any]) -> None:
-        """Begin the episodes of environments in mask."""
+    def _start(self, mask: Truths, episodes: list[Scenario]) -> None:
+        """Begin the episodes of environments in mask; episodes: one of each environment."""
         which = np.flatnonzero(mask)
-        episodes = self._episodes(which, options)
         seeds = np.zeros(self.num_envs, np.int64)
         for i in which:
             seeds[i] = self._streams.draw(int(i))
@@ -195,7 +195,7 @@ class BoardVectorEnv(VectorEnv[Observations, Any, NDArray[Any]], ABC):
         self._hand_over(is_partial=False)
         if some_start:
             frozen = frozen.copy()
-            self._start(frozen, {})
+            self._start(frozen, self._scenarios)
 
         def advance(first: int, last: int) -> None:
             self._act(checked, frozen, first, last)
@@ -247,7 +247,7 @@ class BoardVectorEnv(VectorEnv[Observations, Any, NDArray[Any]], ABC):
         final._entries = batch_entries(self.one, self.num_envs, done)
         final._block = self.batch.readings
         self.batch.readings = final._block.copy()
-        self._start(done, {})
+        self._start(done, self._scenarios)
         infos = dict(self._infos())
         return infos | {
             "final_obs": final_obs, "_final_obs": done.copy(),
