@@ -81,7 +81,9 @@ def tensors_of(states: State, sizes: Sizes, device: torch.device, real: torch.dt
     for over, names in FIELDS.items():
         for name in names:
             values = states[name][:, : getattr(sizes, over)] if over else states[name]
-            found[name] = torch.from_numpy(signed(values)).to(device)
+            held = torch.from_numpy(signed(values)).to(device)
+            # Strides of torch also where a board has none: another stride is compiled anew.
+            found[name] = held.clone(memory_format=torch.contiguous_format)
             if found[name].is_floating_point() and name not in COUNTERS:
                 found[name] = found[name].to(real)
     return found
