@@ -157,15 +157,9 @@ def _grow(
 
 
 @inline
-def _correct(
-    more: Any, lane: int, dt_s: float, modes: Any, push: Any, tau_s: Any, phi2: Any,
-    modes_integral: Any,
-) -> None:  # fmt: skip
+def _correct(more: Any, lane: int, modes: Any, push: Any, phi2: Any) -> None:
     """The effect of heating that grew by more, in a lane of modes."""
-    late = load(phi2, lane)
-    store(modes, lane, load(modes, lane) + late * more)
-    passed = more * (0.5 * dt_s - late) * load(tau_s, lane)
-    store(modes_integral, lane, load(modes_integral, lane) + passed)
+    store(modes, lane, load(modes, lane) + load(phi2, lane) * more)
     store(push, lane, load(push, lane) + more)
 
 
@@ -182,12 +176,10 @@ def heat_step(
     law: Array,
     see: Array,
     heat: Array,
-    tau_s: Array,
     decay: Array,
     phi1: Array,
     phi2: Array,
     energy_j: Array,
-    modes_integral: Array,
     change_w: Array,
 ) -> None:
     """One step of constant switching power, with leakage linear in time; all in place.
@@ -195,17 +187,14 @@ def heat_step(
     n modes and m parts. modes (n,) modal temperatures; push (n,) and leak_w (m,) from `heat_inputs`
     or the step before; power_w (m,) switching power and gain_w (m,) leakage at the reference
     temperature; law (6,): reference_c, c1, c2, c3, low_c, high_c; see (n, m) from modes to parts,
-    heat (m, n) from the power of parts to modes; tau_s, decay, phi1, phi2 (n,) from
-    `exponentials`; energy_j (m,) and modes_integral (n,) counters; change_w (m,) scratch. The
-    leakage at the predicted temperature serves as the next step's first value (predict, evaluate,
-    correct). Last axes are contiguous and filled up (`wide`), tau_s with ones.
+    heat (m, n) from the power of parts to modes; decay, phi1, phi2 (n,) from `exponentials`;
+    energy_j (m,) counts; change_w (m,) scratch. The leakage at the predicted temperature serves as
+    the next step's first value (predict, evaluate, correct). Last axes are contiguous and filled up
+    (`wide`).
     """
     for lane in range(heat.shape[1] // LANES):
         start, pushed = load(modes, lane), load(push, lane)
-        predicted = load(decay, lane) * start + load(phi1, lane) * pushed
-        passed = (start + pushed * dt_s - predicted) * load(tau_s, lane)
-        store(modes_integral, lane, load(modes_integral, lane) + passed)
-        store(modes, lane, predicted)
+        store(modes, lane, load(decay, lane) * start + load(phi1, lane) * pushed)
     for lane in range(0, see.shape[1] // LANES, _GROUP):
         a, b, c = _applied(see, modes, n, lane)
         _grow(a, lane, dt_s, power_w, gain_w, law, leak_w, energy_j, change_w)
@@ -213,9 +202,9 @@ def heat_step(
         _grow(c, lane + 2, dt_s, power_w, gain_w, law, leak_w, energy_j, change_w)
     for lane in range(0, heat.shape[1] // LANES, _GROUP):
         a, b, c = _applied(heat, change_w, m, lane)
-        _correct(a, lane, dt_s, modes, push, tau_s, phi2, modes_integral)
-        _correct(b, lane + 1, dt_s, modes, push, tau_s, phi2, modes_integral)
-        _correct(c, lane + 2, dt_s, modes, push, tau_s, phi2, modes_integral)
+        _correct(a, lane, modes, push, phi2)
+        _correct(b, lane + 1, modes, push, phi2)
+        _correct(c, lane + 2, modes, push, phi2)
 
 
 @jit

@@ -196,9 +196,9 @@ def stretch(
     m = b.parts
     see, heat = b.see[fan], b.heat[fan]
     tau_s = b.tau_s[fan]
-    by_mode, by_part = np.zeros((7, NODES)), np.zeros((5, PARTS))
-    modes, push, inflow, integral = by_mode[0], by_mode[1], by_mode[2], by_mode[3]
-    decay, phi1, phi2 = by_mode[4], by_mode[5], by_mode[6]
+    by_mode, by_part = np.zeros((6, NODES)), np.zeros((5, PARTS))
+    modes, push, inflow = by_mode[0], by_mode[1], by_mode[2]
+    decay, phi1, phi2 = by_mode[3], by_mode[4], by_mode[5]
     power_w, gain_w, leak_w = by_part[0], by_part[1], by_part[2]
     change_w, spent_j = by_part[3], by_part[4]
     for i in range(n):
@@ -215,7 +215,7 @@ def stretch(
         for _ in range(steps):
             heat_step(
                 n, m, dt_s[row] / steps, modes, push, leak_w, power_w, gain_w, b.law, see, heat,
-                tau_s, decay, phi1, phi2, spent_j, integral, change_w,
+                decay, phi1, phi2, spent_j, change_w,
             )  # fmt: skip
         for z in range(b.zones):
             zones_c[row, z] = b.zone_offset_k[z]

@@ -132,14 +132,14 @@ class Network:
         modes, tau_s = wide(self.to_modes @ temps_c), wide(1.0 / self.rate_hz, 1.0)
         see, heat = wide(self.see), wide(self.heat)
         power_w, gain_w = wide(power_w), wide(gain_w)
-        decay, phi1, phi2, integral = np.zeros((4, len(modes)))
+        decay, phi1, phi2 = np.zeros((3, len(modes)))
         leak_w, change_w, energy_j = np.zeros((3, len(power_w)))
         exponentials(tau_s, dt_s, decay, phi1, phi2)
         push = wide(self.ambient_push_per_k * ambient_c)
         heat_inputs(n, m, modes, power_w, gain_w, law, push, see, heat, leak_w, push, change_w)
         heat_step(
-            n, m, dt_s, modes, push, leak_w, power_w, gain_w, law, see, heat, tau_s, decay, phi1,
-            phi2, energy_j, integral, change_w,
+            n, m, dt_s, modes, push, leak_w, power_w, gain_w, law, see, heat, decay, phi1, phi2,
+            energy_j, change_w,
         )  # fmt: skip
         return self.from_modes @ modes[:n], energy_j[:m]
 

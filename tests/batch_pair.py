@@ -191,7 +191,7 @@ def assert_field(name: str, a: Any, b: Any, where: str) -> None:
 
 def allowed(name: str) -> tuple[float, float]:
     """Relative and absolute difference that a field may show."""
-    if name in ("modes", "zone_c", "peak_c", "modes_integral", "zone_integral", "heat_out_j"):
+    if name in ("modes", "zone_c", "peak_c", "modes_mark", "zone_integral", "heat_out_j"):
         return (1e-8, TEMP_K)
     if name in ("peak_w", "overshoot"):  # the scalar kernel divides a small difference of sums
         return (1e-8, 10.0 * POWER_W)

@@ -68,7 +68,7 @@ def _steps(board: Board, inputs: list[tuple[Array, Array]]) -> Array:
     net, law = Network.of(board, FAN_LEVEL), leakage_law(board)
     n, m = len(net.rate_hz), len(net.part_node)
     see, heat, tau_s = wide(net.see), wide(net.heat), wide(1.0 / net.rate_hz, 1.0)
-    decay, phi1, phi2, push, integral = np.zeros((5, len(tau_s)))
+    decay, phi1, phi2, push = np.zeros((4, len(tau_s)))
     leak_w, energy_j, scratch = np.zeros((3, see.shape[1]))
     exponentials(tau_s, PERIOD_S, decay, phi1, phi2)
     outside_push = wide(net.ambient_push_per_k * board.thermal.ambient_c.value)
@@ -78,8 +78,8 @@ def _steps(board: Board, inputs: list[tuple[Array, Array]]) -> Array:
             n, m, modes, power_w, gain_w, law, outside_push, see, heat, leak_w, push, scratch
         )
         heat_step(
-            n, m, PERIOD_S, modes, push, leak_w, power_w, gain_w, law, see, heat, tau_s, decay,
-            phi1, phi2, energy_j, integral, scratch,
+            n, m, PERIOD_S, modes, push, leak_w, power_w, gain_w, law, see, heat, decay, phi1, phi2,
+            energy_j, scratch,
         )  # fmt: skip
         found.append(net.from_modes @ modes[:n])
     return np.array(found)

@@ -37,12 +37,12 @@ def exact(inputs: Inputs) -> Array:
     """The kernel's step: exponentials of the modes, leakage linear in time (ETD2RK)."""
     net = inputs.network
     n, m, tau_s = len(net.rate_hz), len(net.part_node), wide(1.0 / net.rate_hz, 1.0)
-    decay, phi1, phi2, push, integral = lane_rows((5, len(tau_s)))
+    decay, phi1, phi2, push = lane_rows((4, len(tau_s)))
     exponentials(tau_s, inputs.period_s, decay, phi1, phi2)
     modes = _exact(
         n, m, inputs.period_s, wide(net.to_modes @ inputs.start_c), wide(inputs.powers_w),
         wide(inputs.gains_w), inputs.law, wide(net.ambient_push_per_k * inputs.ambient_c),
-        wide(net.see), wide(net.heat), tau_s, decay, phi1, phi2, push, integral,
+        wide(net.see), wide(net.heat), decay, phi1, phi2, push,
         *lane_rows((3, len(wide(net.see)[0]))),
     )  # fmt: skip
     return np.asarray(modes[:, :n] @ net.from_modes.T)
@@ -51,8 +51,8 @@ def exact(inputs: Inputs) -> Array:
 @jit
 def _exact(
     n: int, m: int, period_s: float, modes: Any, powers_w: Any, gains_w: Any, law: Any,
-    inflow: Any, see: Any, heat: Any, tau_s: Any, decay: Any, phi1: Any, phi2: Any, push: Any,
-    integral: Any, leak_w: Any, energy_j: Any, scratch: Any,
+    inflow: Any, see: Any, heat: Any, decay: Any, phi1: Any, phi2: Any, push: Any, leak_w: Any,
+    energy_j: Any, scratch: Any,
 ) -> Any:  # fmt: skip
     found = np.empty((powers_w.shape[0], modes.shape[0]))
     powers_w, gains_w = unowned(powers_w), unowned(gains_w)
@@ -61,8 +61,8 @@ def _exact(
             n, m, modes, powers_w[k], gains_w[k], law, inflow, see, heat, leak_w, push, scratch
         )
         heat_step(
-            n, m, period_s, modes, push, leak_w, powers_w[k], gains_w[k], law, see, heat, tau_s,
-            decay, phi1, phi2, energy_j, integral, scratch,
+            n, m, period_s, modes, push, leak_w, powers_w[k], gains_w[k], law, see, heat, decay,
+            phi1, phi2, energy_j, scratch,
         )  # fmt: skip
         found[k] = modes
     return found

@@ -13,7 +13,7 @@ from hw_models.lane_arrays import apart, unowned
 from hw_models.lane_functions import bits, floats, load, put, store, where, whole
 from hw_models.lowering import FAN, NODES, PARTS, THROTTLE
 
-_PUSH, _INTEGRAL, _LEAK = KEPT + NODES, KEPT + 2 * NODES, KEPT + 3 * NODES
+_PUSH, _LEAK = KEPT + NODES, KEPT + 2 * NODES
 _DRAWN = _LEAK + PARTS
 
 
@@ -83,7 +83,6 @@ def _keep(f: Any, at: Any, b: Any, w: Any) -> None:
     for i in range(b.nodes):
         store(w, KEPT + i, load(f, at.modes + i))
         store(w, _PUSH + i, load(f, at.push + i))
-        store(w, _INTEGRAL + i, load(f, at.modes_integral + i))
     for p in range(b.parts):
         store(w, _LEAK + p, load(f, at.leak_w + p))
         store(w, _DRAWN + p, load(f, at.energy_j + p))
@@ -97,7 +96,6 @@ def _take_back(f: Any, at: Any, b: Any, w: Any, mask: Any) -> None:
     for i in range(b.nodes):
         put(f, at.modes + i, mask, load(w, KEPT + i))
         put(f, at.push + i, mask, load(w, _PUSH + i))
-        put(f, at.modes_integral + i, mask, load(w, _INTEGRAL + i))
     for p in range(b.parts):
         put(f, at.leak_w + p, mask, load(w, _LEAK + p))
         put(f, at.energy_j + p, mask, load(w, _DRAWN + p))

@@ -67,7 +67,7 @@ def kept_factors(b: Any, fan: int, w: Any) -> None:
 def heat_step_lanes(f: Any, at: Any, b: Any, fan: int, w: Any, dt_s: Any, mask: Any) -> Any:
     """`heat_step` of the boards in mask, all at one fan level; the energy of the step in J."""
     n, m = b.nodes, b.parts
-    modes, push, integral = at.modes, at.push, at.modes_integral
+    modes, push = at.modes, at.push
     own, gain, leak, drawn = at.power_w, at.gain_w, at.leak_w, at.energy_j
     law = b.law
     reference_c, c1, c2, c3, low_c, high_c = law[0], law[1], law[2], law[3], law[4], law[5]
@@ -75,8 +75,6 @@ def heat_step_lanes(f: Any, at: Any, b: Any, fan: int, w: Any, dt_s: Any, mask: 
         start = load(f, modes + i)
         pushed = load(f, push + i)
         predicted = load(w, DECAY + i) * start + load(w, PHI1 + i) * pushed
-        passed = (start + pushed * dt_s - predicted) * b.tau_s[fan, i]
-        put(f, integral + i, mask, load(f, integral + i) + passed)
         put(f, modes + i, mask, predicted)
     through(b.see[fan], f, modes, n, m, w, CHANGE)
     half_s = 0.5 * dt_s
@@ -93,10 +91,7 @@ def heat_step_lanes(f: Any, at: Any, b: Any, fan: int, w: Any, dt_s: Any, mask: 
     through(b.heat[fan], w, CHANGE, m, n, w, SEEN)
     for i in range(n):
         more = load(w, SEEN + i)
-        phi2 = load(w, PHI2 + i)
-        put(f, modes + i, mask, load(f, modes + i) + phi2 * more)
-        late = more * (half_s - phi2) * b.tau_s[fan, i]
-        put(f, integral + i, mask, load(f, integral + i) + late)
+        put(f, modes + i, mask, load(f, modes + i) + load(w, PHI2 + i) * more)
         put(f, push + i, mask, load(f, push + i) + more)
     return step_j
 

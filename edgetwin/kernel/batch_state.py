@@ -26,8 +26,8 @@ _BY = {
         "domain_busy", "domain_need_hz", "skip",
     ),
     "units": ("online", "busy", "busy_s", "busy_mark_s", "peak_activity"),
-    "parts": ("activity", "power_w", "gain_w", "leak_w", "energy_j"),
-    "nodes": ("modes", "push", "modes_integral"),
+    "parts": ("activity", "power_w", "gain_w", "leak_w", "energy_j", "energy_mark_j"),
+    "nodes": ("modes", "push", "modes_mark"),
     "zones": ("zone_c", "zone_fault", "seen_c", "zone_integral", "peak_c"),
     "rails": ("rail_w", "rail_fault", "rail_mark_j", "rail_mark_ns"),
     "slots": (
@@ -55,7 +55,7 @@ _WORKED_OUT = (
 )  # fmt: skip
 _CHANGES = (
     "t_ns", "calm", "dirty", "steady", "level", "switch_ns", "busy_s", "modes", "energy_j",
-    "modes_integral", "aimed_s", "below_s", "throttled_s", "over_cap_s", "overshoot", "peak_w",
+    "aimed_s", "below_s", "throttled_s", "over_cap_s", "overshoot", "peak_w",
     "peak_c", "job_unit", "job_row", "job_hold_ns", "job_event_ns", "job_ends", "job_left",
     "job_phase_left", "job_done", "job_below_s",
 )  # fmt: skip

@@ -24,7 +24,7 @@ JOB_SHARE = JOB_NEED + SLOTS
 JOB_STALL = JOB_SHARE + SLOTS
 JOB_BYTES = JOB_STALL + SLOTS
 KEPT = JOB_BYTES + SLOTS
-WORK_ROWS = KEPT + 3 * NODES + 2 * PARTS
+WORK_ROWS = KEPT + 2 * NODES + 2 * PARTS
 # Whole numbers: the unit of every job that runs and the domain of every job that moves, or -1; the
 # kind and the domain of the unit of a job, and where its demand on such a unit begins.
 RUNS_ON = 0

@@ -29,7 +29,7 @@ def coast(s: Any, b: Any, next_ns: int) -> bool:
     end = next_ns // b.period_ns
     if _near_trip(s, b):
         return False
-    work = scratch(5, _WIDTH)
+    work = scratch(4, _WIDTH)
     moved = False
     longest = FIRST
     while s.sampled - 1 < end:
@@ -86,7 +86,6 @@ def _keep(s: Any, b: Any, work: Any) -> None:
     for i in range(b.nodes):
         work[0, i] = s.modes[i]
         work[1, i] = s.push[i]
-        work[4, i] = s.modes_integral[i]
     for p in range(b.parts):
         work[2, p] = s.leak_w[p]
         work[3, p] = s.energy_j[p]
@@ -98,7 +97,6 @@ def _take_back(s: Any, b: Any, work: Any) -> None:
     for i in range(b.nodes):
         s.modes[i] = work[0, i]
         s.push[i] = work[1, i]
-        s.modes_integral[i] = work[4, i]
     for p in range(b.parts):
         s.leak_w[p] = work[2, p]
         s.energy_j[p] = work[3, p]

@@ -21,24 +21,35 @@ def set_fan(s: Any, b: Any, level: int) -> None:
         s.modes[i] = 0.0
         for k in range(n):
             s.modes[i] += b.to_modes[level, i, k] * temps_c[k]
+        s.modes_mark[i] = s.modes[i]
     s.dirty = 1
 
 
 @jit
 def flush_heat(s: Any, b: Any) -> None:
-    """Close the open integrals of temperature before the fan or the ambient changes."""
+    """Close the open integrals of temperature before the fan or the ambient changes.
+
+    A mode obeys dx/dt = push - x / tau, so its integral is tau times what was pushed in less what
+    it has gained; what parts pushed in follows from the energy that they have drawn. It holds for
+    steps of the kernel as it does for the equation.
+    """
+    f = s.fan
     seconds = (s.t_ns - s.ambient_since_ns) * 1e-9
     s.ambient_since_ns = s.t_ns
     conductance_w_per_k = 0.0
     for i in range(b.nodes):
         away = 0.0
         for k in range(b.nodes):
-            away += b.to_modes[s.fan, k, i] * b.ambient_push_per_k[s.fan, k]
+            away += b.to_modes[f, k, i] * b.ambient_push_per_k[f, k]
         conductance_w_per_k += away
-        s.heat_out_j += b.ambient_push_per_k[s.fan, i] * s.modes_integral[i]
+        pushed = b.ambient_push_per_k[f, i] * s.ambient_c * seconds
+        for p in range(b.parts):
+            pushed += b.heat[f, p, i] * (s.energy_j[p] - s.energy_mark_j[p])
+        integral = b.tau_s[f, i] * (s.modes_mark[i] - s.modes[i] + pushed)
+        s.heat_out_j += b.ambient_push_per_k[f, i] * integral
+        for z in range(b.zones):
+            s.zone_integral[z] += b.see_zone[f, z, i] * integral
+        s.modes_mark[i] = s.modes[i]
     s.heat_out_j -= conductance_w_per_k * s.ambient_c * seconds
-    for z in range(b.zones):
-        for i in range(b.nodes):
-            s.zone_integral[z] += b.see_zone[s.fan, z, i] * s.modes_integral[i]
-    for i in range(b.nodes):
-        s.modes_integral[i] = 0.0
+    for p in range(b.parts):
+        s.energy_mark_j[p] = s.energy_j[p]

@@ -47,8 +47,7 @@ def heat(s: Any, b: Any, dt_s: float, kept: int) -> None:
 def _step(s: Any, b: Any, dt_s: float, decay: Any, phi1: Any, phi2: Any) -> None:
     heat_step(
         b.nodes, b.parts, dt_s, s.modes, s.push, s.leak_w, s.power_w, s.gain_w, b.law,
-        b.see[s.fan], b.heat[s.fan], b.tau_s[s.fan], decay, phi1, phi2, s.energy_j,
-        s.modes_integral, s.change_w,
+        b.see[s.fan], b.heat[s.fan], decay, phi1, phi2, s.energy_j, s.change_w,
     )  # fmt: skip
 
 

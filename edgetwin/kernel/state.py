@@ -42,9 +42,10 @@ STATE_DTYPE = np.dtype(
         # heat
         ("modes", "f8", NODES), ("push", "f8", NODES), ("power_w", "f8", PARTS),
         ("gain_w", "f8", PARTS), ("leak_w", "f8", PARTS), ("change_w", "f8", PARTS),
-        ("energy_j", "f8", PARTS),
-        ("modes_integral", "f8", NODES), ("zone_integral", "f8", ZONES), ("heat_out_j", "f8"),
-        ("ambient_since_ns", "i8"), ("peak_extra_w", "f8"),
+        ("energy_j", "f8", PARTS), ("peak_extra_w", "f8"),
+        # integrals until ambient_since_ns, and where heat stood then: see `flush_heat`
+        ("modes_mark", "f8", NODES), ("energy_mark_j", "f8", PARTS), ("zone_integral", "f8", ZONES),
+        ("heat_out_j", "f8"), ("ambient_since_ns", "i8"),
         # sensors; seen_c is what trips go by: zone_c, infinite where a fault forces them
         ("zone_c", "f8", ZONES), ("zone_fault", "i8", ZONES), ("seen_c", "f8", ZONES),
         ("rail_w", "f8", RAILS),
@@ -58,7 +59,7 @@ STATE_DTYPE = np.dtype(
 )  # fmt: skip
 
 
-def new_state(lowered: Lowered, *, ambient_c: float, key: int) -> State:
+def new_state(lowered: Lowered, *, ambient_c: float, key: int, fan: int = 0) -> State:
     """A board at rest and at ambient temperature: state record (1,) of STATE_DTYPE."""
     state = np.zeros(1, STATE_DTYPE)
     s, b = state[0], lowered.record[0]
@@ -66,6 +67,7 @@ def new_state(lowered: Lowered, *, ambient_c: float, key: int) -> State:
     s["dirty"] = 1
     s["ambient_c"] = ambient_c
     s["cap_w"] = np.inf
+    s["fan"] = fan
     s["fan_manual"] = -1
     s["online"][: len(lowered.units)] = 1
     top = b["levels"] - 1
@@ -92,10 +94,12 @@ def put_into(state: State, other: State) -> None:
 
 
 def set_temps(state: State, lowered: Lowered, temps_c: NDArray[np.float64]) -> None:
-    """Give every thermal node a temperature, (n_nodes,)."""
+    """Give every thermal node a temperature, (n_nodes,), at once."""
     s, b = state[0], lowered.record[0]
     n = len(lowered.nodes)
-    s["modes"][:n] = b["to_modes"][s["fan"], :n, :n] @ temps_c
+    modes = b["to_modes"][s["fan"], :n, :n] @ temps_c
+    s["modes_mark"][:n] += modes - s["modes"][:n]
+    s["modes"][:n] = modes
     s["dirty"] = 1
 
 
@@ -109,6 +113,10 @@ def node_temps_c(state: State, lowered: Lowered) -> NDArray[np.float64]:
 def zone_means_c(state: State, lowered: Lowered) -> NDArray[np.float64]:
     """Mean true temperature of every zone since reset, (n_zones,)."""
     s, b = state[0], lowered.record[0]
-    n, z = len(lowered.nodes), len(lowered.zones)
-    open_part = b["see_zone"][s["fan"], :z, :n] @ s["modes_integral"][:n]
+    n, m, z, f = len(lowered.nodes), len(lowered.parts), len(lowered.zones), s["fan"]
+    since_s = (s["t_ns"] - s["ambient_since_ns"]) * 1e-9
+    pushed = (s["energy_j"] - s["energy_mark_j"])[:m] @ b["heat"][f, :m, :n]
+    pushed += b["ambient_push_per_k"][f, :n] * (s["ambient_c"] * since_s)
+    integral = b["tau_s"][f, :n] * (s["modes_mark"][:n] - s["modes"][:n] + pushed)
+    open_part = b["see_zone"][f, :z, :n] @ integral
     return np.asarray((s["zone_integral"][:z] + open_part) / max(s["t_ns"] * 1e-9, 1e-12))

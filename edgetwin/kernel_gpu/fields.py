@@ -32,8 +32,8 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
         "job_event_ns", "job_ends", "job_left", "job_phase_left", "job_rate", "job_target",
         "job_done", "job_alive_s", "job_below_s", "job_l2d_rate", "job_total",
     ),
-    "nodes": ("modes", "push", "modes_integral"),
-    "parts": ("activity", "power_w", "gain_w", "leak_w", "energy_j"),
+    "nodes": ("modes", "push", "modes_mark"),
+    "parts": ("activity", "power_w", "gain_w", "leak_w", "energy_j", "energy_mark_j"),
     "zones": ("zone_c", "zone_fault", "zone_integral", "peak_c"),
     "rails": ("rail_w", "rail_fault", "rail_mark_j", "rail_mark_ns"),
 }  # fmt: skip
@@ -43,7 +43,7 @@ LEFT_OUT = ("calm", "steady", "slots", "seen_c", "change_w")
 COUNTERS = frozenset(
     {
         "energy_j", "busy_s", "busy_mark_s", "job_left", "job_phase_left", "job_done",
-        "job_alive_s", "job_below_s", "job_total", "modes_integral", "zone_integral",
+        "job_alive_s", "job_below_s", "job_total", "energy_mark_j", "zone_integral",
         "heat_out_j", "rail_mark_j", "aimed_s", "below_s", "throttled_s", "over_cap_s",
         "mark_below_s", "mark_aimed_s", "mark_over_cap_s",
     }

@@ -57,23 +57,20 @@ def heat_inputs(s: Tensors, b: Boards) -> Tensors:
 
 
 def heat_step(s: Tensors, b: Boards, dt_s: Tensor) -> Tensors:
-    """What one step of dt_s (n,) makes of modes, heating, leakage, energy and integrals."""
+    """What one step of dt_s (n,) makes of modes, heating, leakage and energy."""
     network, dt_s = networks(s, b), dt_s[:, None]
-    tau_s = b.networks["tau_s"][network]
-    decay, phi1, phi2 = exponentials(tau_s, dt_s)
+    decay, phi1, phi2 = exponentials(b.networks["tau_s"][network], dt_s)
     modes, push = s["modes"], s["push"]
     predicted = decay * modes + phi1 * push
     seen_c = through(predicted, b.networks["see"], network)
     grown_w = leakage_w(seen_c, s["gain_w"], b.own["law"])
     more = through(grown_w - s["leak_w"], b.networks["heat"], network)
     step_j = s["power_w"] * dt_s + (s["leak_w"] + grown_w) * (0.5 * dt_s)
-    integral = (modes + push * dt_s - predicted + more * (0.5 * dt_s - phi2)) * tau_s
     return {
         "modes": predicted + phi2 * more,
         "push": push + more,
         "leak_w": grown_w,
         "energy_j": s["energy_j"] + step_j,
-        "modes_integral": s["modes_integral"] + integral,
     }
 
 
@@ -82,21 +79,30 @@ def set_fan(s: Tensors, b: Boards, mask: Tensor, level: Tensor) -> Tensors:
     s = flush_heat(s, b, mask)
     network = b.own["network"] + level
     modes = through(nodes_c(s, b), b.networks["to_modes"], network)
-    return merged(s, mask, {"modes": modes, "fan": level, "dirty": torch.ones_like(level)})
+    new = {"modes": modes, "modes_mark": modes, "fan": level, "dirty": torch.ones_like(level)}
+    return merged(s, mask, new)
 
 
 def flush_heat(s: Tensors, b: Boards, mask: Tensor) -> Tensors:
-    """Close the open integrals of temperature before the fan or the ambient changes."""
-    network = networks(s, b)
+    """Close the open integrals of temperature before the fan or the ambient changes.
+
+    They follow from what was pushed into the modes and what those have gained; see `flush_heat` in
+    edgetwin/kernel/heat.py.
+    """
+    network, drawn_j = networks(s, b), s["energy_j"] - s["energy_mark_j"]
     since_s = in_seconds(s["t_ns"] - s["ambient_since_ns"])
-    integral = s["modes_integral"]
-    out_j = (b.networks["ambient_push_per_k"][network] * integral).sum(1)
+    inflow = b.networks["ambient_push_per_k"][network]
+    pushed = through(drawn_j, b.networks["heat"].to(drawn_j.dtype), network)
+    pushed = pushed + inflow * (s["ambient_c"] * since_s)[:, None]
+    integral = b.networks["tau_s"][network] * (s["modes_mark"] - s["modes"] + pushed)
+    out_j = (inflow * integral).sum(1)
     out_j = out_j - b.networks["out_w_per_k"][network] * s["ambient_c"] * since_s
     seen = through(integral, b.networks["see_zone"].to(integral.dtype), network)
     new = {
         "ambient_since_ns": s["t_ns"],
         "heat_out_j": s["heat_out_j"] + out_j,
         "zone_integral": s["zone_integral"] + seen,
-        "modes_integral": torch.zeros_like(integral),
+        "modes_mark": s["modes"],
+        "energy_mark_j": s["energy_j"],
     }
     return merged(s, mask, new)

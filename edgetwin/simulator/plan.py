@@ -80,11 +80,10 @@ def noise_key(seed: int) -> int:
 
 
 def _at_ambient(board: Board, lowered: Lowered, plan: Plan) -> State:
-    state = new_state(lowered, ambient_c=plan.ambient_c, key=0)
+    state = new_state(lowered, ambient_c=plan.ambient_c, key=0, fan=plan.fan or 0)
     s = state[0]
     if plan.fan is not None:
-        s["fan_manual"] = s["fan"] = plan.fan
-        set_temps(state, lowered, np.full(len(lowered.nodes), plan.ambient_c))
+        s["fan_manual"] = plan.fan
     _apply_mode(board, lowered, s, plan.mode)
     for d, clock in enumerate(board.clocks.values()):
         s["governor"][d] = GOVERNORS.index(clock.governor)

@@ -143,23 +143,21 @@ def test_a_thermal_step_is_the_same_in_plain_arithmetic(n: int, m: int) -> None:
     predicted = decay * start + phi1 * push
     change_w = gain_w * leakage(predicted @ see) - leak_w
     more = change_w @ warm
-    passed = (start + push * DT_S - predicted + more * (DT_S / 2 - phi2)) * tau_s
     energy_j = (power_w + leak_w + change_w / 2) * DT_S
-    expected = [predicted + phi2 * more, push + more, leak_w + change_w, energy_j, passed]
+    expected = [predicted + phi2 * more, push + more, leak_w + change_w, energy_j]
 
     wide = [heat.wide(x) for x in (start, power_w, gain_w, see, warm, inflow)]
     modes, power, gain, sees, heats, pushes = wide
     leaks, energies, scratch = np.zeros((3, len(power)))
-    integral = np.zeros_like(modes)
     heat.heat_inputs(n, m, modes, power, gain, LAW, pushes, sees, heats, leaks, pushes, scratch)
     heat.heat_step(
-        n, m, DT_S, modes, pushes, leaks, power, gain, LAW, sees, heats, heat.wide(tau_s, 1.0),
-        *factors, energies, integral, scratch,
+        n, m, DT_S, modes, pushes, leaks, power, gain, LAW, sees, heats, *factors, energies,
+        scratch,
     )  # fmt: skip
-    found = [modes[:n], pushes[:n], leaks[:m], energies[:m], integral[:n]]
+    found = [modes[:n], pushes[:n], leaks[:m], energies[:m]]
     for x, y in zip(found, expected, strict=True):
         assert x == pytest.approx(y, rel=1e-11, abs=1e-11)
-    assert not np.any(np.concatenate([modes[n:], leaks[m:], energies[m:], integral[n:]]))
+    assert not np.any(np.concatenate([modes[n:], leaks[m:], energies[m:]]))
 
 
 def leakage(temps_c: Any) -> Any:
