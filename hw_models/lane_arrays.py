@@ -47,6 +47,25 @@ def _turn(_: Any, rows: Any, row: Any, out: Any, i: Any, k: Any) -> Any:
     return types.none(rows, row, out, i, k), generate
 
 
+@intrinsic
+def _lay(_: Any, lanes: Any, out: Any, i: Any, k: Any) -> Any:
+    """out[i, k + lane] = lanes[lane] for every lane; out (rows, columns) of floats."""
+    kind = kind_of_array(out)
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        made = make_array(out)(context, builder, args[1])
+        row, column = (
+            context.cast(builder, v, t, types.intp)
+            for v, t in zip(args[2:], sig.args[2:], strict=True)
+        )
+        at = builder.add(builder.mul(row, builder.extract_value(made.shape, 1)), column)
+        place = builder.bitcast(builder.gep(made.data, [at]), vector_type(kind).as_pointer())
+        builder.store(spread(context, builder, args[0], lanes, kind), place, align=4)
+        return context.get_dummy_value()
+
+    return types.none(lanes, out, i, k), generate
+
+
 def _transposed(builder: Any, rows: list[Any]) -> list[Any]:
     """LANES vectors as a square matrix, transposed by exchange of ever smaller quarters."""
     half = LANES // 2
@@ -142,6 +161,7 @@ def lane_rows(shape: tuple[int, ...], dtype: Any = np.float64) -> NDArray[Any]:
 
 
 turn: Any = _turn
+lay: Any = _lay
 scratch: Any = _scratch
 unowned: Any = _unowned
 apart: Any = _apart

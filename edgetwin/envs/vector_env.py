@@ -18,6 +18,8 @@ from edgetwin.scenario import Scenario, load_scenario
 from edgetwin.simulator.batch import BatchSimulator
 from edgetwin.simulator.batch_plan import Sample
 from hw_models.board import Board
+from hw_models.compiled import free
+from hw_models.lanes import LANES
 
 Observations = NDArray[np.float32]
 Truths = NDArray[np.bool_]
@@ -71,7 +73,7 @@ class BoardVectorEnv(VectorEnv[Observations, Any, NDArray[Any]], ABC):
         self.action_space = batch_space(self.single_action_space, num_envs)
         single_actions: Any = self.single_action_space
         ends = single_actions.nvec if hasattr(single_actions, "nvec") else single_actions.n
-        self._action_ends = np.atleast_1d(ends).astype(np.uint64)
+        self._action_ends = np.atleast_1d(ends).astype(np.int64)
         self._scenarios = [self.one.scenario] * num_envs
         if scenarios is not None:
             if len(scenarios) != num_envs:
@@ -87,6 +89,7 @@ class BoardVectorEnv(VectorEnv[Observations, Any, NDArray[Any]], ABC):
         self._rewards = np.zeros(num_envs)
         self._over = np.zeros(num_envs, np.bool_)
         self._done = np.zeros(num_envs, np.bool_)
+        self._some_done = False
         self._all = np.ones(num_envs, np.bool_)
         self._steps = np.zeros(num_envs, np.int64)
         self._end_ns = np.zeros(num_envs, np.int64)
@@ -165,6 +168,7 @@ class BoardVectorEnv(VectorEnv[Observations, Any, NDArray[Any]], ABC):
             self._begin(int(i), episodes[i])
         self._steps[which] = 0
         self._done[which] = False
+        self._some_done = bool(self._done.any())
         self._look(mask, 0, len(self.batch.floats))
 
     def _episodes(self, which: NDArray[Any], options: dict[str, Any]) -> list[Scenario]:
@@ -190,10 +194,9 @@ class BoardVectorEnv(VectorEnv[Observations, Any, NDArray[Any]], ABC):
         infos["final_obs"] and infos["final_info"].
         """
         checked = self._checked(actions)
-        frozen = self._done
-        some_start = bool(frozen.any())
         self._hand_over(is_partial=False)
-        if some_start:
+        frozen = self._done
+        if self._some_done:
             frozen = frozen.copy()
             self._start(frozen, self._scenarios)
 
@@ -203,28 +206,28 @@ class BoardVectorEnv(VectorEnv[Observations, Any, NDArray[Any]], ABC):
             self._look(self._all, first, last)
 
         self.batch.share(advance)
-        self._steps += 1
-        truncated = (self.batch.get("t_ns") >= self._end_ns) | (self._steps >= self._most_steps)
-        terminated = self._over.copy()
-        rewards = self._rewards.copy()
-        if some_start:
-            for array in (truncated, terminated, rewards, self._steps):
-                array[frozen] = 0
-        done = terminated | truncated
+        rewards, terminated = self._rewards, self._over
+        truncated, done = np.empty_like(terminated), np.empty_like(terminated)
+        batch = self.batch
+        self._some_done = end_steps(
+            batch.whole, batch.layout.at, frozen, self._end_ns, self._most_steps, self._steps,
+            rewards, terminated, truncated, done,
+        )  # fmt: skip
+        self._done = done
         infos: dict[str, Any]
-        if self._is_same_step and done.any():
-            infos = self._restarted(done)
+        if self._is_same_step and self._some_done:
+            infos = self._restarted(done.copy())
         else:
-            self._done = done
             infos = self._infos()
         return self._obs, rewards, terminated, truncated, infos
 
     def _hand_over(self, *, is_partial: bool) -> None:
-        """Observations and readings are the caller's; the next go elsewhere.
+        """What was looked at is the caller's; the next goes elsewhere.
 
-        If dropped, the next take their room. With is_partial those of some boards stay as they are.
+        If dropped, the next takes its room. With is_partial that of some boards stays as it is.
         """
         batch = self.batch
+        self._rewards, self._over = np.empty(self.num_envs), np.empty(self.num_envs, np.bool_)
         if is_partial:
             self._obs, batch.readings = self._obs.copy(), batch.readings.copy()
             return
@@ -246,7 +249,7 @@ class BoardVectorEnv(VectorEnv[Observations, Any, NDArray[Any]], ABC):
         final = LazyInfo()
         final._entries = batch_entries(self.one, self.num_envs, done)
         final._block = self.batch.readings
-        self.batch.readings = final._block.copy()
+        self._hand_over(is_partial=True)
         self._start(done, self._scenarios)
         infos = dict(self._infos())
         return infos | {
@@ -263,13 +266,48 @@ class BoardVectorEnv(VectorEnv[Observations, Any, NDArray[Any]], ABC):
                 f"{self.action_space.shape}."
             )
         parts = np.ascontiguousarray(given.reshape(self.num_envs, -1), np.int64)
-        if (parts.view(np.uint64) >= self._action_ends).any():  # those below 0 are large there
+        if not are_inside(parts, self._action_ends):
             raise ValueError(f"an action is outside {self.single_action_space}.")
         return parts
 
     def close_extras(self, **kwargs: Any) -> None:
         """Let the threads go."""
         self.batch.close()
+
+
+@free
+def are_inside(parts: Any, ends: Any) -> bool:
+    """Are all parts of actions (n, parts) from 0 up to, but without, their ends (parts,)?"""
+    inside = True
+    for i in range(len(parts)):
+        for k in range(len(ends)):
+            inside = inside and 0 <= parts[i, k] < ends[k]
+    return inside
+
+
+@free
+def end_steps(
+    n: Any, at: Any, frozen: Any, end_ns: Any, most_steps: int, steps: Any, rewards: Any,
+    terminated: Any, truncated: Any, done: Any,
+) -> bool:  # fmt: skip
+    """Count the steps, say which episodes are cut short or done; is any?
+
+    Boards in frozen have only begun: no reward, no end. All but n and at are (n_boards,).
+    """
+    t_ns = at[0].t_ns
+    some = False
+    for i in range(len(done)):
+        if frozen[i]:
+            steps[i] = 0
+            rewards[i] = 0.0
+            terminated[i] = truncated[i] = done[i] = False
+            continue
+        steps[i] += 1
+        g, lane = divmod(i, LANES)
+        truncated[i] = n[g, t_ns, lane] >= end_ns[i] or steps[i] >= most_steps
+        done[i] = terminated[i] or truncated[i]
+        some = some or done[i]
+    return some
 
 
 def thin(space: Any, single: Any) -> Any:

@@ -22,6 +22,7 @@ from edgetwin.kernel.batch_read import (
     QOS,
     REWARD_A,
     REWARD_B,
+    all_seen,
     hottest_lanes,
     read_group,
     write_rows,
@@ -29,8 +30,8 @@ from edgetwin.kernel.batch_read import (
 from edgetwin.kernel.control import USERSPACE
 from edgetwin.scenario import Scenario
 from hw_models.compiled import free, merged
-from hw_models.lane_arrays import unowned
-from hw_models.lane_functions import bits, load, pick, store, where
+from hw_models.lane_arrays import lay, turn, unowned
+from hw_models.lane_functions import bits, lane_numbers, load, pick, store, where
 from hw_models.lanes import LANES
 from hw_models.lowering import GOVERNORS
 
@@ -129,13 +130,18 @@ def look_all(
     f, n, boards, obs, readings = unowned((f, n, boards, obs, readings))
     rewards, over, seen = unowned((rewards, over, seen))
     columns = np.zeros((readings.shape[1], LANES))
-    seen_now = np.zeros((obs.shape[1], LANES))
+    seen_now = np.zeros((obs.shape[1], LANES), np.float32)
     for g in range(first, last):
         b = boards[g // per_board]
+        cores = core_count(b)
+        are_vectors = cores == LANES and all_seen(g * LANES, seen, obs)
         read_group(f[g], n[g], a, b, columns)
-        _see(f[g], n[g], a, b, core_count(b), slots, seen_now, columns)
+        head = _see(f[g], n[g], a, b, cores, slots, not are_vectors, seen_now, columns)
         write_rows(columns, g * LANES, seen, readings)
-        write_rows(seen_now, g * LANES, seen, obs)
+        if are_vectors:
+            _write(n[g], a, head, slots, seen_now, g * LANES, obs)
+        else:
+            write_rows(seen_now, g * LANES, seen, obs)
         ended = over_group(n[g], a)
         for lane in range(LANES):
             i = g * LANES + lane
@@ -145,8 +151,14 @@ def look_all(
 
 
 @merged
-def _see(f: Any, n: Any, at: Any, b: Any, cores: int, slots: int, obs: Any, columns: Any) -> None:
-    """Observations (numbers, LANES) of a group and both terms of its reward; see `look`."""
+def _see(
+    f: Any, n: Any, at: Any, b: Any, cores: int, slots: int, with_places: bool, obs: Any,
+    columns: Any,
+) -> int:  # fmt: skip
+    """Observations (numbers, LANES) of a group and both terms of its reward; see `look`.
+
+    Returns how many numbers come before those of the slots; without places those are left out.
+    """
     hot_c = hottest_lanes(f, at, b)
     store(columns, REWARD_A, (hot_c - REFERENCE_C) * (-1.0 / TEMP_SCALE_K))
     store(columns, REWARD_B, load(columns, QOS) * -QOS_WEIGHT)
@@ -159,6 +171,7 @@ def _see(f: Any, n: Any, at: Any, b: Any, cores: int, slots: int, obs: Any, colu
     for c in range(cores):
         store(obs, k, min(load(f, at.busy + c), 1.0))
         k += 1
+    head = k
     for j in range(slots):
         unit = load(n, at.job_unit + j)
         runs = unit >= 0
@@ -168,6 +181,24 @@ def _see(f: Any, n: Any, at: Any, b: Any, cores: int, slots: int, obs: Any, colu
         store(obs, k, where(runs, min(max(ratio, 1e-3), RATE_LIMIT), 0.0))
         store(obs, k + 1, where(runs, min(target * 1e-9, RATE_LIMIT), 0.0))
         store(obs, k + 2, where(runs, min(l2d, RATE_LIMIT), 0.0))
-        for c in range(cores):
-            store(obs, k + PER_SLOT + c, where(unit == c, 1.0, 0.0))
+        if with_places:
+            for c in range(cores):
+                store(obs, k + PER_SLOT + c, where(unit == c, 1.0, 0.0))
         k += PER_SLOT + cores
+    return head
+
+
+@merged
+def _write(n: Any, at: Any, head: int, slots: int, seen: Any, first: int, obs: Any) -> None:
+    """Write what a group of boards with LANES cores has seen to the rows of obs from first on.
+
+    The place of a job among as many cores as lanes is a vector as it stands: it need not be turned.
+    """
+    turn(seen, 0, obs, first, 0)
+    turn(seen, head - LANES, obs, first, head - LANES)
+    for j in range(slots):
+        k = head + j * (PER_SLOT + LANES)
+        turn(seen, k, obs, first, k)  # of these PER_SLOT count
+        for lane in range(LANES):
+            place = where(lane_numbers() == n[at.job_unit + j, lane], 1.0, 0.0)
+            lay(place, obs, first + lane, k + PER_SLOT)

@@ -61,7 +61,10 @@ def control_lanes(
     if bits(polled) != 0:
         _trips(f, n, at, b, visit, polled)
     _demand(f, n, at, b, on)
-    _needs(f, n, at, b, w, v, slots, on)
+    changed = on & ((calm <= 0) | (load(n, at.dirty) != 0))
+    if bits(changed) != 0:  # else as in the period before
+        _traffic(f, n, at, b, changed)
+        _needs(f, n, at, b, w, v, slots, changed)
     put(n, at.steady, on & (calm == 0) & _looks_back(f, n, at, b), 0)
     for d in range(b.domains):
         if b.levels[d] > 1:
@@ -144,7 +147,7 @@ def _fan(f: Any, n: Any, at: Any, b: Any, visit: Any, mask: Any) -> None:
 
 @merged
 def _demand(f: Any, n: Any, at: Any, b: Any, mask: Any) -> None:
-    """What governors look at: utilisation of the last period, clock that targets ask for."""
+    """Utilisation of every domain in the last period, but for that of the memory."""
     per_period_hz = 1.0 / (b.period_ns * 1e-9)
     for d in range(b.domains):
         most = floats(0.0, f)
@@ -153,10 +156,17 @@ def _demand(f: Any, n: Any, at: Any, b: Any, mask: Any) -> None:
                 busy_s = load(f, at.busy_s + u)
                 most = max(most, (busy_s - load(f, at.busy_mark_s + u)) * per_period_hz)
                 put(f, at.busy_mark_s + u, mask, busy_s)
-        if d == b.memory_domain:
-            hz = pick(b.freq_hz[d], load(n, at.level + d))
-            most = load(f, at.traffic) / (hz * b.bytes_per_cycle)
-        put(f, at.domain_busy + d, mask, most)
+        if d != b.memory_domain:
+            put(f, at.domain_busy + d, mask, most)
+
+
+@merged
+def _traffic(f: Any, n: Any, at: Any, b: Any, mask: Any) -> None:
+    """Utilisation of the memory as it is now."""
+    d = b.memory_domain
+    if d >= 0:
+        hz = pick(b.freq_hz[d], load(n, at.level + d))
+        put(f, at.domain_busy + d, mask, load(f, at.traffic) / (hz * b.bytes_per_cycle))
 
 
 @merged

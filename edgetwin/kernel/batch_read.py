@@ -38,19 +38,24 @@ def write_rows(columns: Any, first: int, seen: Any, out: Any) -> None:
 
     Only those of boards that are seen, (n_boards,); out (n_boards, numbers) may end in the group.
     """
-    there = min(LANES, len(out) - first)
-    whole = there == LANES
-    for i in range(first, first + there):
-        whole = whole and seen[i]
-    if whole and len(columns) >= LANES:
+    if len(columns) >= LANES and all_seen(first, seen, out):
         for k in range(0, len(columns) - LANES, LANES):
             turn(columns, k, out, first, k)
         turn(columns, len(columns) - LANES, out, first, len(columns) - LANES)
         return
-    for lane in range(there):
+    for lane in range(min(LANES, len(out) - first)):
         if seen[first + lane]:
             for k in range(len(columns)):
                 out[first + lane, k] = columns[k, lane]
+
+
+@merged
+def all_seen(first: int, seen: Any, out: Any) -> bool:
+    """Are all LANES boards from first on there, as rows of out, and seen?"""
+    found = len(out) - first >= LANES
+    for i in range(first, min(first + LANES, len(out))):
+        found = found and seen[i]
+    return found
 
 
 @merged
