@@ -48,6 +48,27 @@ def _turn(_: Any, rows: Any, row: Any, out: Any, i: Any, k: Any) -> Any:
 
 
 @intrinsic
+def _move(_: Any, of: Any, row: Any, lane: Any, to: Any, to_lane: Any) -> Any:
+    """to[row, to_lane] = of[row, lane], both (rows, LANES); nothing counts from the end."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        row, lane, to_lane = (
+            context.cast(builder, args[k], sig.args[k], types.intp) for k in (1, 2, 4)
+        )
+        first = builder.mul(row, ir.Constant(ir.IntType(64), LANES))
+        given, taken = (
+            builder.gep(
+                make_array(sig.args[k])(context, builder, args[k]).data, [builder.add(first, x)]
+            )
+            for k, x in ((0, lane), (3, to_lane))
+        )
+        builder.store(builder.load(given), taken)
+        return context.get_dummy_value()
+
+    return types.none(of, row, lane, to, to_lane), generate
+
+
+@intrinsic
 def _lay(_: Any, lanes: Any, out: Any, i: Any, k: Any) -> Any:
     """out[i, k + lane] = lanes[lane] for every lane; out (rows, columns) of floats."""
     kind = kind_of_array(out)
@@ -162,6 +183,7 @@ def lane_rows(shape: tuple[int, ...], dtype: Any = np.float64) -> NDArray[Any]:
 
 turn: Any = _turn
 lay: Any = _lay
+move: Any = _move
 scratch: Any = _scratch
 unowned: Any = _unowned
 apart: Any = _apart

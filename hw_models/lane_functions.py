@@ -8,7 +8,7 @@ from numba.core import types
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 
-from hw_models.lanes import KINDS, LANES, WHOLE, Lanes, called, kind_of, spread, vector_type
+from hw_models.lanes import BITS, KINDS, LANES, WHOLE, Lanes, called, kind_of, spread, vector_type
 
 
 def kind_of_array(array: Any) -> str:
@@ -106,6 +106,22 @@ def _bits(_: Any, mask: Any) -> Any:
     return types.int64(mask), generate
 
 
+def _gathered(context: Any, builder: Any, kind: str, data: Any, index: Any) -> Any:
+    """The numbers at data[index] for lanes of index; LLVM knows whether gathering pays."""
+    size, truth = BITS[kind] // 8, ir.VectorType(ir.IntType(1), LANES)
+    start = spread(context, builder, builder.ptrtoint(data, ir.IntType(64)), types.int64, "i8")
+    at = builder.add(start, builder.mul(index, _all_lanes(size)))
+    places = ir.VectorType(ir.PointerType(), LANES)
+    name = f"llvm.masked.gather.v{LANES}{kind[0]}{BITS[kind]}.v{LANES}p0"
+    found = vector_type(kind)
+    made = builder.module.globals.get(name) or ir.Function(
+        builder.module, ir.FunctionType(found, [places, ir.IntType(32), truth, found]), name
+    )
+    every, none = ir.Constant(truth, [1] * LANES), ir.Constant(found, ir.Undefined)
+    align = ir.Constant(ir.IntType(32), size)
+    return builder.call(made, [builder.inttoptr(at, places), align, every, none])
+
+
 @intrinsic
 def _pick(_: Any, array: Any, index: Any) -> Any:
     """The number of every lane at an index of its own, from an array as it lies in memory."""
@@ -113,12 +129,7 @@ def _pick(_: Any, array: Any, index: Any) -> Any:
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         made = make_array(array)(context, builder, args[0])
-        found = ir.Constant(vector_type(kind), ir.Undefined)
-        for lane in range(LANES):
-            at = ir.Constant(ir.IntType(32), lane)
-            place = builder.gep(made.data, [builder.extract_element(args[1], at)])
-            found = builder.insert_element(found, builder.load(place), at)
-        return found
+        return _gathered(context, builder, kind, made.data, args[1])
 
     return KINDS[kind](array, index), generate
 
@@ -134,12 +145,7 @@ def _pick_row(_: Any, array: Any, rows: Any) -> Any:
         index = builder.add(
             builder.mul(args[1], steps), ir.Constant(vector_type("i8"), list(range(LANES)))
         )
-        found = ir.Constant(vector_type(kind), ir.Undefined)
-        for lane in range(LANES):
-            at = ir.Constant(ir.IntType(32), lane)
-            place = builder.gep(made.data, [builder.extract_element(index, at)])
-            found = builder.insert_element(found, builder.load(place), at)
-        return found
+        return _gathered(context, builder, kind, made.data, index)
 
     return KINDS[kind](array, rows), generate
 
@@ -235,6 +241,19 @@ def _first(_: Any, lanes: Any) -> Any:
     return types.float64(lanes), generate
 
 
+@intrinsic
+def _highest(_: Any, lanes: Any) -> Any:
+    """The highest number of lanes of int64."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        name = f"llvm.vector.reduce.smax.v{LANES}i64"
+        kind = ir.FunctionType(ir.IntType(64), [vector_type("i8")])
+        made = builder.module.globals.get(name) or ir.Function(builder.module, kind, name)
+        return builder.call(made, args)
+
+    return types.int64(lanes), generate
+
+
 def _function(name: str) -> Any:
     """One of LLVM's functions of one float, on lanes."""
 
@@ -282,3 +301,4 @@ root: Any = _function("sqrt")
 exponent: Any = _of_bits(_exponent)
 mantissa: Any = _of_bits(_mantissa)
 first: Any = _first
+highest: Any = _highest

@@ -5,7 +5,7 @@ from typing import Any
 from edgetwin.kernel.batch_heat import true_zone_lanes
 from edgetwin.kernel.control import below_target
 from hw_models.compiled import inline, merged
-from hw_models.lane_functions import load, put
+from hw_models.lane_functions import floats, load, put, where
 
 
 @inline
@@ -19,6 +19,7 @@ def account_lanes(
     f: Any, n: Any, at: Any, b: Any, dt_s: Any, mean_w: Any, slots: int, mask: Any
 ) -> None:
     """Progress of jobs and units, and the counters of key figures; slots: in use at most."""
+    aiming = late = floats(0.0, f)
     for j in range(slots):
         here = mask & (load(n, at.job_unit + j) >= 0)
         rate = load(f, at.job_rate + j)
@@ -30,9 +31,11 @@ def account_lanes(
         target = load(f, at.job_target + j)
         aimed = here & (target > 0.0)
         below = aimed & below_target(rate, target)
-        add(f, at.aimed_s, aimed, dt_s)
         add(f, at.job_below_s + j, below, dt_s)
-        add(f, at.below_s, below, dt_s)
+        aiming += where(aimed, 1.0, 0.0)
+        late += where(below, 1.0, 0.0)
+    add(f, at.aimed_s, mask, aiming * dt_s)
+    add(f, at.below_s, mask, late * dt_s)
     for u in range(b.units):
         add(f, at.busy_s + u, mask, load(f, at.busy + u) * dt_s)
     peak_w = (mean_w + load(f, at.peak_extra_w)) * b.drawn_per_w

@@ -65,7 +65,9 @@ def control_lanes(
     if bits(changed) != 0:  # else as in the period before
         _traffic(f, n, at, b, changed)
         _needs(f, n, at, b, w, v, slots, changed)
-    put(n, at.steady, on & (calm == 0) & _looks_back(f, n, at, b), 0)
+    just_changed = on & (calm == 0)
+    if bits(just_changed) != 0:
+        put(n, at.steady, just_changed & _looks_back(f, n, at, b), 0)
     for d in range(b.domains):
         if b.levels[d] > 1:
             request_lanes(n, at, b, d, _wanted(f, n, at, b, d), on)

@@ -29,6 +29,7 @@ from hw_models.lane_arrays import apart, unowned
 from hw_models.lane_functions import (
     bits,
     floats,
+    highest,
     load,
     pick,
     pick_row,
@@ -38,7 +39,6 @@ from hw_models.lane_functions import (
     where,
     whole,
 )
-from hw_models.lanes import LANES
 from hw_models.lowering import KINDS
 from hw_models.performance import (
     ACTIVITY,
@@ -77,10 +77,7 @@ def refresh_lanes(f: Any, n: Any, at: Any, b: Any, table: Any, w: Any, v: Any, m
 @merged
 def slots_in_use(n: Any, at: Any) -> int:
     """The most job slots that any of the boards uses."""
-    most = 0
-    for lane in range(LANES):
-        most = max(most, n[at.slots, lane])
-    return most
+    return highest(load(n, at.slots))
 
 
 @merged

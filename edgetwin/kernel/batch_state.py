@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from edgetwin.kernel.state import SLOTS, STATE_DTYPE
 from hw_models.compiled import jit
-from hw_models.lane_arrays import lane_rows
+from hw_models.lane_arrays import lane_rows, move
 from hw_models.lanes import LANES
 from hw_models.lowering import Lowered
 
@@ -177,17 +177,17 @@ def bring_lane(
     how many jobs.
     """
     for row in range(ends[0, 0] if is_dirty else 0, ends[0, 2]):
-        to[row, to_lane] = of[row, lane]
+        move(of, row, lane, to, to_lane)
     for job in range(ends[1, 0] if is_dirty else 0, ends[1, 2]):
         for row in range(jobs[job], jobs[job] + slots):
-            to[row, to_lane] = of[row, lane]
+            move(of, row, lane, to, to_lane)
 
 
 @jit
 def send_lane(ends: Any, jobs: Any, slots: int, of: Any, lane: int, to: Any, to_lane: int) -> None:
     """Copy back what may have changed inside a period; see `bring_lane`."""
     for row in range(ends[0, 1]):
-        to[row, to_lane] = of[row, lane]
+        move(of, row, lane, to, to_lane)
     for job in range(ends[1, 1]):
         for row in range(jobs[job], jobs[job] + slots):
-            to[row, to_lane] = of[row, lane]
+            move(of, row, lane, to, to_lane)
