@@ -10,7 +10,7 @@ from numba.extending import intrinsic
 from numba.np.arrayobj import make_array, populate_array
 from numpy.typing import NDArray
 
-from hw_models.lane_functions import kind_of_array, row_place
+from hw_models.lane_functions import kind_of_array, load_as_it_is, row_place
 from hw_models.lanes import KINDS, LANES, spread, vector_type
 
 _LINE = 64
@@ -49,7 +49,10 @@ def _turn(_: Any, rows: Any, row: Any, out: Any, i: Any, k: Any) -> Any:
 
 @intrinsic
 def _move(_: Any, of: Any, row: Any, lane: Any, to: Any, to_lane: Any) -> Any:
-    """to[row, to_lane] = of[row, lane], both (rows, LANES); nothing counts from the end."""
+    """to[row, to_lane] = of[row, lane], both (rows, LANES); nothing counts from the end.
+
+    LLVM would gather and scatter many rows at once, which takes several times as long.
+    """
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         row, lane, to_lane = (
@@ -62,7 +65,7 @@ def _move(_: Any, of: Any, row: Any, lane: Any, to: Any, to_lane: Any) -> Any:
             )
             for k, x in ((0, lane), (3, to_lane))
         )
-        builder.store(builder.load(given), taken)
+        builder.store(load_as_it_is(builder, given, 8), taken)
         return context.get_dummy_value()
 
     return types.none(of, row, lane, to, to_lane), generate

@@ -38,6 +38,14 @@ class _Untouched(ir.LoadInstr):  # type: ignore[misc]  # llvmlite has no types
         buf.append("".join(text).replace("load", "load volatile", 1))
 
 
+def load_as_it_is(builder: Any, place: Any, align: int) -> Any:
+    """What lies at a place, by a load of its own."""
+    found = _Untouched(builder.block, place)
+    found.align = align
+    builder._insert(found)
+    return found
+
+
 @intrinsic
 def _load(_: Any, array: Any, row: Any) -> Any:
     kind = kind_of_array(array)
@@ -72,9 +80,7 @@ def _put(_: Any, array: Any, row: Any, mask: Any, value: Any) -> Any:
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         place = row_place(context, builder, array, args[0], args[1], row)
         new = spread(context, builder, args[3], value, kind)
-        old = _Untouched(builder.block, place)
-        old.align = 8
-        builder._insert(old)
+        old = load_as_it_is(builder, place, 8)
         builder.store(builder.select(args[2], new, old), place, align=8)
         return context.get_dummy_value()
 

@@ -28,6 +28,7 @@ from edgetwin.kernel.batch_read import (
     write_rows,
 )
 from edgetwin.kernel.control import USERSPACE
+from edgetwin.kernel.state import NEVER
 from edgetwin.scenario import Scenario
 from hw_models.compiled import free, merged
 from hw_models.lane_arrays import lay, turn, unowned
@@ -88,13 +89,13 @@ def begin_steps(
         b = boards[g // per_board]
         cores = core_count(b)
         mark_group(f[g], n[g], a)
-        for lane in range(LANES):
+        t_ns = load(n[g], a.t_ns)
+        store(n[g], a.end_ns, where(t_ns < NEVER, t_ns + step_ns, -1))
+        for lane in range(min(LANES, len(actions) - g * LANES)):
             i = g * LANES + lane
-            if i >= len(actions):
-                break
-            n[g, a.end_ns, lane] = n[g, a.t_ns, lane]
-            if not frozen[i]:
-                n[g, a.end_ns, lane] += step_ns
+            if frozen[i]:
+                n[g, a.end_ns, lane] = n[g, a.t_ns, lane]
+            elif actions.shape[1] > 1 or actions[i, 0] > 0:
                 _order(n[g], lane, a, b, actions[i], cores, clusters)
         for d in range(b.domains):
             given = load(n[g], a.governor + d) == USERSPACE
