@@ -33,9 +33,9 @@ from hw_models.lane_functions import bits, floats, load, put
 from hw_models.lanes import LANES
 
 # From so many boards of a group on it is quicker to let the group go through its events as it is.
-_MANY = 4
+_MANY = 5
 # Groups that share a board's record and are taken through a period together.
-_TOGETHER = 16
+_TOGETHER = 32
 
 
 @merged
