@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from hw_models.compiled import inline, jit, merged
 from hw_models.lane_arrays import lane_rows
-from hw_models.lane_functions import floats, load, nearest, store, two_to, where
+from hw_models.lane_bits import two_to
+from hw_models.lane_functions import floats, load, nearest, store, where
 from hw_models.lanes import LANES
 from hw_models.power import leakage_shape
 

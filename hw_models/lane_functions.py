@@ -1,6 +1,5 @@
-"""Functions of lanes: rows to lanes and back, `where` for `if`, tables by board, mathematics."""
+"""Functions of lanes: rows to lanes and back, `where` for `if`, tables by board, rounding."""
 
-from collections.abc import Callable
 from typing import Any, final
 
 from llvmlite import ir
@@ -8,7 +7,18 @@ from numba.core import types
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 
-from hw_models.lanes import BITS, KINDS, LANES, WHOLE, Lanes, called, kind_of, spread, vector_type
+from hw_models.lanes import (
+    BITS,
+    KINDS,
+    LANES,
+    WHOLE,
+    Lanes,
+    all_lanes,
+    called,
+    kind_of,
+    spread,
+    vector_type,
+)
 
 
 def kind_of_array(array: Any) -> str:
@@ -116,7 +126,7 @@ def _gathered(context: Any, builder: Any, kind: str, data: Any, index: Any) -> A
     """The numbers at data[index] for lanes of index; LLVM knows whether gathering pays."""
     size, truth = BITS[kind] // 8, ir.VectorType(ir.IntType(1), LANES)
     start = spread(context, builder, builder.ptrtoint(data, ir.IntType(64)), types.int64, "i8")
-    at = builder.add(start, builder.mul(index, _all_lanes(size)))
+    at = builder.add(start, builder.mul(index, all_lanes(size)))
     places = ir.VectorType(ir.PointerType(), LANES)
     name = f"llvm.masked.gather.v{LANES}{kind[0]}{BITS[kind]}.v{LANES}p0"
     found = vector_type(kind)
@@ -190,52 +200,6 @@ def _lane_numbers(_: Any) -> Any:
 
 
 @intrinsic
-def _two_to(_: Any, exponent: Any) -> Any:
-    """2^exponent for lanes of floats that hold whole numbers in the range of normal exponents."""
-    kind = exponent.kind
-    size, bias, mantissa = (64, 1023, 52) if kind == "f8" else (32, 127, 23)
-
-    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        whole = ir.VectorType(ir.IntType(size), LANES)
-        n = builder.fptosi(args[0], whole)
-        n = builder.add(n, ir.Constant(whole, [bias] * LANES))
-        n = builder.shl(n, ir.Constant(whole, [mantissa] * LANES))
-        return builder.bitcast(n, vector_type(kind))
-
-    return exponent(exponent), generate
-
-
-def _all_lanes(value: int) -> Any:
-    return ir.Constant(vector_type("i8"), [value] * LANES)
-
-
-def _of_bits(emit: Callable[[Any, Any], Any]) -> Any:
-    """A function of the 64 bits of positive normal numbers, 2^k m with 1 <= m < 2, in float64."""
-
-    @intrinsic
-    def made(_: Any, value: Any) -> Any:
-        if getattr(value, "kind", "") != "f8":
-            return None
-
-        def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-            return emit(builder, builder.bitcast(args[0], vector_type("i8")))
-
-        return value(value), generate
-
-    return made
-
-
-def _exponent(builder: Any, word: Any) -> Any:
-    k = builder.sub(builder.lshr(word, _all_lanes(52)), _all_lanes(1023))
-    return builder.sitofp(k, vector_type("f8"))
-
-
-def _mantissa(builder: Any, word: Any) -> Any:
-    m = builder.or_(builder.and_(word, _all_lanes((1 << 52) - 1)), _all_lanes(1023 << 52))
-    return builder.bitcast(m, vector_type("f8"))
-
-
-@intrinsic
 def _first(_: Any, lanes: Any) -> Any:
     """The number in the first lane of float64."""
     if getattr(lanes, "kind", "") != "f8":
@@ -273,22 +237,6 @@ def _function(name: str) -> Any:
     return made
 
 
-@intrinsic
-def _mantissa_hash(_: Any, key: Any, counter: Any) -> Any:
-    """splitmix64 of key and counter (lanes of int64), as lanes of float64 in [0, 1)."""
-
-    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        x = builder.add(args[1], _all_lanes(1))
-        x = builder.add(args[0], builder.mul(x, _all_lanes(0x9E3779B97F4A7C15)))
-        for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-            x = builder.mul(builder.xor(x, builder.lshr(x, _all_lanes(shift))), _all_lanes(factor))
-        x = builder.lshr(builder.xor(x, builder.lshr(x, _all_lanes(31))), _all_lanes(11))
-        made = builder.sitofp(x, vector_type("f8"))
-        return builder.fmul(made, ir.Constant(vector_type("f8"), [1.0 / 2**53] * LANES))
-
-    return KINDS["f8"](key, counter), generate
-
-
 load: Any = _load
 store: Any = _store
 put: Any = _put
@@ -299,12 +247,8 @@ pick_row: Any = _pick_row
 floats: Any = _floats
 whole: Any = _whole
 lane_numbers: Any = _lane_numbers
-two_to: Any = _two_to
-even_random: Any = _mantissa_hash
 nearest: Any = _function("rint")
 upwards: Any = _function("ceil")
 root: Any = _function("sqrt")
-exponent: Any = _of_bits(_exponent)
-mantissa: Any = _of_bits(_mantissa)
 first: Any = _first
 highest: Any = _highest

@@ -42,6 +42,11 @@ def vector_type(kind: str) -> Any:
     return ir.VectorType(_ELEMENT[kind], LANES)
 
 
+def all_lanes(value: int) -> Any:
+    """The same whole number in every lane."""
+    return ir.Constant(vector_type("i8"), [value] * LANES)
+
+
 @register_model(Lanes)
 class _Model(models.PrimitiveModel):
     def __init__(self, manager: Any, lanes: Lanes) -> None:

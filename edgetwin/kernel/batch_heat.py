@@ -9,7 +9,8 @@ from typing import Any
 from edgetwin.kernel.batch_work import CHANGE, DECAY, PHI1, PHI2, SEEN
 from hw_models.compiled import merged
 from hw_models.heat import exp_less_1
-from hw_models.lane_functions import bits, floats, load, put, store, two_to, where
+from hw_models.lane_bits import two_to
+from hw_models.lane_functions import bits, floats, load, put, store, where
 from hw_models.power import leakage_shape
 
 

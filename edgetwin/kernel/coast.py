@@ -11,7 +11,7 @@ from hw_models.lowering import FAN, NODES, PARTS, THROTTLE
 # Leakage is linear in time within a step: a step is as long as it may change by SMOOTH of the
 # power, going on as before, and is taken back if it changed by more than ROUGH. That keeps energy
 # to 1e-5 (tests/properties/test_coasting.py).
-SMOOTH, ROUGH = 2.5e-4, 5e-4
+SMOOTH, ROUGH = 2e-4, 4e-4
 # Control periods of the first step, when the quickest nodes have settled, and of the longest; a
 # step that was taken back is tried again at a part of its length.
 FIRST, LONGEST, SHORTER = 4, 256, 4

@@ -3,15 +3,8 @@
 from typing import Any
 
 from hw_models.compiled import merged
-from hw_models.lane_functions import (
-    even_random,
-    exponent,
-    floats,
-    mantissa,
-    nearest,
-    root,
-    where,
-)
+from hw_models.lane_bits import even_random, exponent, mantissa
+from hw_models.lane_functions import floats, nearest, root, where
 
 _LN2 = 0.6931471805599453
 _TWO_PI = 6.283185307179586

@@ -104,6 +104,7 @@ def test_coasting_is_another_way() -> None:
 
 
 @settings(max_examples=10)
+@example(pieces_s=[16.0, 11.0])  # steps too long once cost 1.1e-5 here
 @given(pieces_s=st.lists(st.floats(0.1, 30.0), min_size=1, max_size=6))
 def test_sensors_of_long_periods_read_the_same(pieces_s: list[float]) -> None:
     """A rail averages over its last 1.35 s, which a jump may not swallow."""
