@@ -47,6 +47,25 @@ def _turn(_: Any, rows: Any, row: Any, out: Any, i: Any, k: Any) -> Any:
     return types.none(rows, row, out, i, k), generate
 
 
+def _place(context: Any, builder: Any, array_type: Any, array: Any, row: Any, lane: Any) -> Any:
+    """The address of a number of an array (rows, LANES)."""
+    first = builder.mul(row, ir.Constant(ir.IntType(64), LANES))
+    return builder.gep(
+        make_array(array_type)(context, builder, array).data, [builder.add(first, lane)]
+    )
+
+
+@intrinsic
+def _peek(_: Any, array: Any, row: Any, lane: Any) -> Any:
+    """array[row, lane] of an array (rows, LANES); nothing counts from the end."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        at = (context.cast(builder, args[k], sig.args[k], types.intp) for k in (1, 2))
+        return builder.load(_place(context, builder, array, args[0], *at))
+
+    return array.dtype(array, row, lane), generate
+
+
 @intrinsic
 def _move(_: Any, of: Any, row: Any, lane: Any, to: Any, to_lane: Any) -> Any:
     """to[row, to_lane] = of[row, lane], both (rows, LANES); nothing counts from the end.
@@ -58,13 +77,8 @@ def _move(_: Any, of: Any, row: Any, lane: Any, to: Any, to_lane: Any) -> Any:
         row, lane, to_lane = (
             context.cast(builder, args[k], sig.args[k], types.intp) for k in (1, 2, 4)
         )
-        first = builder.mul(row, ir.Constant(ir.IntType(64), LANES))
-        given, taken = (
-            builder.gep(
-                make_array(sig.args[k])(context, builder, args[k]).data, [builder.add(first, x)]
-            )
-            for k, x in ((0, lane), (3, to_lane))
-        )
+        given = _place(context, builder, of, args[0], row, lane)
+        taken = _place(context, builder, to, args[3], row, to_lane)
         builder.store(load_as_it_is(builder, given, 8), taken)
         return context.get_dummy_value()
 
@@ -187,6 +201,7 @@ def lane_rows(shape: tuple[int, ...], dtype: Any = np.float64) -> NDArray[Any]:
 turn: Any = _turn
 lay: Any = _lay
 move: Any = _move
+peek: Any = _peek
 scratch: Any = _scratch
 unowned: Any = _unowned
 apart: Any = _apart

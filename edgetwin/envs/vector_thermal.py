@@ -31,7 +31,7 @@ from edgetwin.kernel.control import USERSPACE
 from edgetwin.kernel.state import NEVER
 from edgetwin.scenario import Scenario
 from hw_models.compiled import free, merged
-from hw_models.lane_arrays import lay, turn, unowned
+from hw_models.lane_arrays import lay, peek, turn, unowned
 from hw_models.lane_functions import bits, lane_numbers, load, pick, store, where
 from hw_models.lanes import LANES
 from hw_models.lowering import GOVERNORS
@@ -201,5 +201,5 @@ def _write(n: Any, at: Any, head: int, slots: int, seen: Any, first: int, obs: A
         k = head + j * (PER_SLOT + LANES)
         turn(seen, k, obs, first, k)  # of these PER_SLOT count
         for lane in range(LANES):
-            place = where(lane_numbers() == n[at.job_unit + j, lane], 1.0, 0.0)
+            place = where(lane_numbers() == peek(n, at.job_unit + j, lane), 1.0, 0.0)
             lay(place, obs, first + lane, k + PER_SLOT)
