@@ -35,7 +35,7 @@ from hw_models.lanes import LANES
 # From so many boards of a group on it is quicker to let the group go through its events as it is.
 _MANY = 5
 # Groups that share a board's record and are taken through a period together.
-_TOGETHER = 32
+_TOGETHER = 16
 
 
 @merged
