@@ -127,7 +127,7 @@ def _gathered(context: Any, builder: Any, kind: str, data: Any, index: Any) -> A
     size, truth = BITS[kind] // 8, ir.VectorType(ir.IntType(1), LANES)
     start = spread(context, builder, builder.ptrtoint(data, ir.IntType(64)), types.int64, "i8")
     at = builder.add(start, builder.mul(index, all_lanes(size)))
-    places = ir.VectorType(ir.PointerType(), LANES)
+    places = ir.VectorType(data.type, LANES)
     name = f"llvm.masked.gather.v{LANES}{kind[0]}{BITS[kind]}.v{LANES}p0"
     found = vector_type(kind)
     made = builder.module.globals.get(name) or ir.Function(
