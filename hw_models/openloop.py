@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from hw_models.compiled import jit
+from hw_models.compiled import jit, merged
 from hw_models.heat import exponentials, heat_inputs, heat_step, part_heat_w
 from hw_models.lowering import NODES, PARTS
 from hw_models.power import busy_powers, powers_w
@@ -217,13 +217,7 @@ def stretch(
                 n, m, dt_s[row] / steps, modes, push, leak_w, power_w, gain_w, b.law, see, heat,
                 decay, phi1, phi2, spent_j, change_w,
             )  # fmt: skip
-        for z in range(b.zones):
-            zones_c[row, z] = b.zone_offset_k[z]
-            for i in range(n):
-                zones_c[row, z] += b.see_zone[fan, z, i] * modes[i]
-        for r in range(b.rails):
-            for p in range(m):
-                rails_w[row, r] += b.rail_covers[r, p] * (power_w[p] + leak_w[p])
+        _read(b, fan, modes, power_w, leak_w, zones_c[row], rails_w[row])
         for p in range(m):
             energy_j[row] += b.drawn_per_w * (used_j[p] + spent_j[p])
     for p in range(m):
@@ -233,6 +227,20 @@ def stretch(
         for k in range(n):
             last_c[i] += b.from_modes[fan, i, k] * modes[k]
     return last_c
+
+
+@merged
+def _read(
+    b: Any, fan: int, modes: Any, power_w: Any, leak_w: Any, zone_c: Any, rail_w: Any
+) -> None:
+    """What zones and rails of a board read, (zones,) and (rails,), without rounding and noise."""
+    for z in range(b.zones):
+        zone_c[z] = b.zone_offset_k[z]
+        for i in range(b.nodes):
+            zone_c[z] += b.see_zone[fan, z, i] * modes[i]
+    for r in range(b.rails):
+        for p in range(b.parts):
+            rail_w[r] += b.rail_covers[r, p] * (power_w[p] + leak_w[p])
 
 
 @jit

@@ -1,10 +1,13 @@
-"""Changes of the cooling: the same heat in other modes, integrals closed before."""
+"""Changes of the cooling: the same heat in other modes; integrals of temperature."""
 
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from edgetwin.kernel.state import State, copied
 from hw_models.compiled import jit
+from hw_models.lowering import Lowered
 
 
 @jit
@@ -53,3 +56,11 @@ def flush_heat(s: Any, b: Any) -> None:
     s.heat_out_j -= conductance_w_per_k * s.ambient_c * seconds
     for p in range(b.parts):
         s.energy_mark_j[p] = s.energy_j[p]
+
+
+def zone_means_c(state: State, lowered: Lowered) -> NDArray[np.float64]:
+    """Mean true temperature of every zone since reset, (n_zones,)."""
+    closed = copied(state)
+    s = closed[0]
+    flush_heat(s, lowered.record[0])
+    return np.asarray(s["zone_integral"][: len(lowered.zones)] / max(s["t_ns"] * 1e-9, 1e-12))

@@ -108,15 +108,3 @@ def node_temps_c(state: State, lowered: Lowered) -> NDArray[np.float64]:
     s, b = state[0], lowered.record[0]
     n = len(lowered.nodes)
     return np.asarray(b["from_modes"][s["fan"], :n, :n] @ s["modes"][:n])
-
-
-def zone_means_c(state: State, lowered: Lowered) -> NDArray[np.float64]:
-    """Mean true temperature of every zone since reset, (n_zones,)."""
-    s, b = state[0], lowered.record[0]
-    n, m, z, f = len(lowered.nodes), len(lowered.parts), len(lowered.zones), s["fan"]
-    since_s = (s["t_ns"] - s["ambient_since_ns"]) * 1e-9
-    pushed = (s["energy_j"] - s["energy_mark_j"])[:m] @ b["heat"][f, :m, :n]
-    pushed += b["ambient_push_per_k"][f, :n] * (s["ambient_c"] * since_s)
-    integral = b["tau_s"][f, :n] * (s["modes_mark"][:n] - s["modes"][:n] + pushed)
-    open_part = b["see_zone"][f, :z, :n] @ integral
-    return np.asarray((s["zone_integral"][:z] + open_part) / max(s["t_ns"] * 1e-9, 1e-12))

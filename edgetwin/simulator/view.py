@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edgetwin.backend import JobResult
-from edgetwin.kernel.state import zone_means_c
+from edgetwin.kernel.heat import zone_means_c
 from edgetwin.simulator.jobs import work_of
 from hw_models.jobs import LoadJob, TrainingJob, job_kind
 from hw_models.trace import JobReading, Reading

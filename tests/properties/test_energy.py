@@ -14,6 +14,8 @@ from scipy.integrate import solve_ivp
 from tiny_board import application, program, tiny_board, trip
 
 from edgetwin.kernel import set_ambient
+from edgetwin.kernel.heat import zone_means_c
+from edgetwin.kernel.state import set_temps
 from edgetwin.simulator import Simulator
 from hw_models.board import Board, Knobs, load_board
 from hw_models.jobs import ApplicationProfile
@@ -214,3 +216,29 @@ def test_rails_add_up_to_the_energy_of_what_they_cover() -> None:
     readings = [sim.advance(0.7).last for _ in range(3)]
     means_w = [reading.power_w["vdd_cpu"] for reading in readings if reading.power_w]
     assert means_w == pytest.approx([(busy_w + idle_w) / 2, idle_w, idle_w], rel=1e-8)
+
+
+def test_mean_temperatures_are_those_of_the_course() -> None:
+    """Against the trapezoidal rule, through another fan, another air and heat from elsewhere."""
+    sim = Simulator(tiny_board(), coast=False)
+    sim.submit(application(program(cycles=1.0)), "big0")
+    record, nodes = sim.lowered.record, len(sim.lowered.nodes)
+    seen_c: list[Array] = []
+    for k in range(4000):
+        if k == 1000:
+            sim.apply(Knobs(fan=1))
+        if k == 2000:
+            set_ambient(sim.state, record, 40.0)
+        if k == 3000:
+            set_temps(sim.state, sim.lowered, np.linspace(50.0, 70.0, nodes))
+        seen_c.append(true_zones_c(sim))
+        sim.advance(0.001)
+        seen_c.append(true_zones_c(sim))
+    assert sim.state["fan"][0] == 1
+    assert zone_means_c(sim.state, sim.lowered) == pytest.approx(np.mean(seen_c, axis=0), abs=1e-4)
+
+
+def true_zones_c(sim: Simulator) -> Array:
+    """What an ideal sensor would say now, (zones,)."""
+    see = sim.lowered.record[0]["see_zone"][sim.state["fan"][0]]
+    return np.asarray(see @ sim.state["modes"][0])[: len(sim.lowered.zones)]

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from edgetwin.kernel.batch_read import ENERGY_J
 from edgetwin.kernel.batch_state import is_float
-from edgetwin.kernel.state import QOS_SHARE, SLOTS, zone_means_c
+from edgetwin.kernel.heat import zone_means_c
+from edgetwin.kernel.state import QOS_SHARE, SLOTS
 from edgetwin.scenario import Scenario
 from edgetwin.simulator import BatchSimulator
 from edgetwin.simulator.batch_plan import Sample
