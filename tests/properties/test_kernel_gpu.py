@@ -211,13 +211,12 @@ def test_single_precision_keeps_time_counters_and_temperatures(device: str) -> N
     assert torch.equal(double.tensors["t_ns"], single.tensors["t_ns"])
 
 
-def test_strides_stay_as_they_are_also_where_a_board_has_none() -> None:
+def test_strides_are_those_of_torch_also_where_a_board_has_none() -> None:
     """Fused phases are compiled anew for every other stride: a HiKey 970 has no rails."""
     batch = Pair([load_board("hikey970")], 2, shipped(), device="cpu").batch
-    before = {name: held.stride() for name, held in batch.tensors.items()}
     assert batch.tensors["rail_w"].shape == (2, 0)
-    batch.run(100_000_000)
-    assert {name: held.stride() for name, held in batch.tensors.items()} == before
+    for name, held in batch.tensors.items():
+        assert held.stride() == torch.empty(held.shape).stride(), name
 
 
 def test_every_field_of_the_records_has_its_place() -> None:
